@@ -1,0 +1,53 @@
+# Every task of the project; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench bench-speed docs clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# The environment is made once and again when what it is made from changes. PyTorch is installed by
+# its pinned version first: a range would bring the newest build with several gigabytes of CUDA.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade -c constraints.txt 'pip>=25.1'
+	$(PIP) install -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(PIP) install -c constraints.txt -e '.[all]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install -c constraints.txt --group dev
+	@touch $@
+
+demo: $(VENV)/.installed  ## train five autoencoders on digits, write a report: under 90 seconds
+	$(BIN)/isthmus demo -o isthmus-demo
+
+test: $(VENV)/.installed-dev  ## run tests, doctests and the README's blocks: under 10 minutes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+lint: $(VENV)/.installed-dev  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## bring the code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## re-run every claim and write benchmarks/results/*.json (about an hour)
+	$(BIN)/python -m benchmarks
+
+bench-speed: $(VENV)/.installed-dev  ## only the training throughput beside a hand-written loop
+	$(BIN)/python -m benchmarks speed
+
+docs: $(VENV)/.installed-dev  ## write docs/results.md from the ledger and redraw the pictures
+	$(BIN)/python -m benchmarks --docs
+	$(BIN)/python docs/make_pictures.py
+
+clean:  ## remove the environment, caches and the demo
+	rm -rf $(VENV) isthmus-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,67 @@
+"""Isthmus: every autoencoder as a scikit-learn estimator on PyTorch.
+
+An isthmus is the narrow strip of land that joins two larger ones; so is the code of an
+autoencoder: ``x → encoder → z → decoder → x̂``.
+
+Importing this package imports neither torch nor scikit-learn: each public name is loaded when it
+is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from isthmus._version import __version__
+
+if TYPE_CHECKING:
+    from isthmus.models import (
+        Autoencoder,
+        ContractiveAutoencoder,
+        DenoisingAutoencoder,
+        SparseAutoencoder,
+        VariationalAutoencoder,
+    )
+    from isthmus.persistence import load
+
+_HOME = {
+    "Autoencoder": "isthmus.models",
+    "ContractiveAutoencoder": "isthmus.models",
+    "DenoisingAutoencoder": "isthmus.models",
+    "SparseAutoencoder": "isthmus.models",
+    "VariationalAutoencoder": "isthmus.models",
+    "load": "isthmus.persistence",
+}
+_ROOMS = (
+    "cli",
+    "data",
+    "errors",
+    "evaluation",
+    "models",
+    "nn",
+    "persistence",
+    "plotting",
+    "training",
+)
+
+__all__ = [
+    "Autoencoder",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+    "VariationalAutoencoder",
+    "__version__",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"isthmus.{name}")
+    raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_ROOMS})

@@ -1,0 +1,1 @@
+"""Reading what people have: containers, the form of a sample, scaling, files."""

@@ -1,0 +1,74 @@
+"""The exceptions and warnings a user can meet, each saying what to do next."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = [
+    "DivergedError",
+    "DivergenceWarning",
+    "InvalidInputError",
+    "IsthmusError",
+    "MissingDependencyError",
+    "ModelFileError",
+    "require",
+]
+
+
+class IsthmusError(Exception):
+    """Base of every exception that Isthmus raises on purpose."""
+
+
+class InvalidInputError(IsthmusError, ValueError):
+    """An argument or a data set that cannot be used; the message names it and the remedy."""
+
+
+class ModelFileError(IsthmusError, ValueError):
+    """A model or checkpoint file that is damaged, foreign, or of a version this one cannot read."""
+
+
+class MissingDependencyError(IsthmusError, ImportError):
+    """An optional library that is needed for what was asked, with the line that installs it."""
+
+
+class DivergedError(IsthmusError, ArithmeticError):
+    """The loss became NaN or infinite before one usable state of the network was reached."""
+
+
+class DivergenceWarning(UserWarning):
+    """The loss became NaN or infinite; the fit stopped and kept the best state before that."""
+
+
+def require(module: str, group: str) -> Any:
+    """Import an optional dependency, or say exactly how to install it.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of the module, for example ``"PIL.Image"``.
+    group : str
+        The optional group of Isthmus that brings it, for example ``"image"``.
+
+    Returns
+    -------
+    module
+        The imported module.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the module is not installed.
+
+    Examples
+    --------
+    >>> require("json", "image").dumps([1])
+    '[1]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = {"PIL": "Pillow", "yaml": "PyYAML"}.get(root := module.partition(".")[0], root)
+        raise MissingDependencyError(
+            f"{package} is needed for this and is not installed: pip install 'isthmus[{group}]'"
+        ) from error

@@ -1,0 +1,232 @@
+"""A network as data: what JSON can hold, and the module that is built from it.
+
+The estimators decide every "auto" once, write the decision down here, and a saved model is rebuilt
+from it without looking at the data again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from isthmus.errors import InvalidInputError
+from isthmus.nn import (
+    AutoencoderModule,
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Corruption,
+    Dense,
+    Deterministic,
+    Gaussian,
+    GaussianLatent,
+    Laplace,
+    Latent,
+    Likelihood,
+    Mixed,
+    Penalty,
+    TiedDense,
+    TopK,
+)
+from isthmus.nn.module import check_shapes
+
+__all__ = ["Architecture", "LikelihoodSpec", "build", "make_likelihood"]
+
+# A name, or a list of [name, columns] for a table with several.
+LikelihoodSpec = str | list[tuple[str, list[int]]]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Everything that fixes the shapes of a network.
+
+    Parameters
+    ----------
+    module_shape : tuple of int
+        Shape of one sample, channels first.
+    latent_dim : int
+        Numbers in the code.
+    latent : {"deterministic", "topk", "gaussian"}
+        What the code is.
+    k : int
+        Of "topk".
+    latent_activation : str
+        Of a deterministic code.
+    network : {"dense", "convolutional", "custom"}
+        Which networks.
+    hidden : tuple of int
+        Units of the dense encoder's hidden layers; the decoder has them in reverse.
+    channels : tuple of int
+        Of the convolutional encoder.
+    activation, normalization, dropout, tied_weights
+        See `isthmus.nn.Dense`.
+    likelihood : str or list
+        See `make_likelihood`.
+    condition_dim : int
+        Numbers in a condition.
+    missing : bool
+        Whether NaN means "not observed".
+    """
+
+    module_shape: tuple[int, ...]
+    latent_dim: int
+    latent: str = "deterministic"
+    k: int = 0
+    latent_activation: str = "identity"
+    network: str = "dense"
+    hidden: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+    activation: str = "relu"
+    normalization: str | None = None
+    dropout: float = 0.0
+    tied_weights: bool = False
+    likelihood: LikelihoodSpec = "gaussian"
+    condition_dim: int = 0
+    missing: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Architecture:
+        """Return the architecture that `to_json` described."""
+        fields = dict(value)
+        for name in ("module_shape", "hidden", "channels"):
+            fields[name] = tuple(int(entry) for entry in fields[name])
+        if not isinstance(fields["likelihood"], str):
+            fields["likelihood"] = [(str(name), list(c)) for name, c in fields["likelihood"]]
+        return cls(**fields)
+
+
+def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
+    """Return the likelihood that a specification names.
+
+    Parameters
+    ----------
+    spec : str or list of (str, list of int)
+        "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace", "bernoulli",
+        "continuous_bernoulli", "categorical:K", or such names with the columns they are for.
+
+    Examples
+    --------
+    >>> make_likelihood("categorical:3")
+    Categorical(n_classes=3)
+    """
+    if not isinstance(spec, str):
+        return Mixed([(make_likelihood(name), columns) for name, columns in spec])
+    name, _, argument = spec.partition(":")
+    if name == "categorical" and argument.isdigit():
+        return Categorical(int(argument))
+    makers: dict[str, Any] = {
+        "gaussian": Gaussian,
+        "gaussian_learned_scale": lambda: Gaussian("learned"),
+        "gaussian_predicted_scale": lambda: Gaussian("predicted"),
+        "laplace": Laplace,
+        "bernoulli": Bernoulli,
+        "continuous_bernoulli": ContinuousBernoulli,
+    }
+    if name not in makers or argument:
+        raise InvalidInputError(
+            f"likelihood: expected one of {', '.join(makers)}, categorical:K; got {spec!r}"
+        )
+    likelihood: Likelihood = makers[name]()
+    return likelihood
+
+
+def _make_latent(architecture: Architecture) -> Latent:
+    if architecture.latent == "gaussian":
+        return GaussianLatent()
+    if architecture.latent == "topk":
+        return TopK(architecture.k, architecture.latent_activation)
+    return Deterministic(architecture.latent_activation)
+
+
+def build(
+    architecture: Architecture,
+    generator: torch.Generator | None = None,
+    *,
+    custom: tuple[nn.Module, nn.Module] | None = None,
+    corruption: Corruption | None = None,
+    penalties: Mapping[str, Penalty] | None = None,
+) -> AutoencoderModule:
+    """Build the module of an architecture.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    generator : torch.Generator, optional
+        Where the initial weights come from.
+    custom : tuple of torch.nn.Module, optional
+        The user's encoder and decoder, for ``network="custom"``.
+    corruption, penalties
+        For training, see `isthmus.nn.AutoencoderModule`.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks of the user's own do not fit.
+    """
+    likelihood = make_likelihood(architecture.likelihood)
+    latent = _make_latent(architecture)
+    if architecture.network == "custom":
+        if custom is None:
+            raise InvalidInputError(
+                "network: this model has an encoder and a decoder of your own; pass them: "
+                "load(path, network=(encoder, decoder))"
+            )
+        encoder, decoder = custom
+    else:
+        encoder, decoder = _networks(architecture, likelihood, latent, generator)
+    module = AutoencoderModule(
+        encoder,
+        decoder,
+        latent,
+        likelihood,
+        corruption=corruption,
+        penalties=penalties,
+        missing=architecture.missing,
+    )
+    if custom is not None:
+        check_shapes(module, architecture.module_shape, architecture.latent_dim)
+    return module
+
+
+def _networks(
+    architecture: Architecture,
+    likelihood: Likelihood,
+    latent: Latent,
+    generator: torch.Generator | None,
+) -> tuple[nn.Module, nn.Module]:
+    channels, *spatial = architecture.module_shape
+    in_shape = (likelihood.feature_channels(channels), *spatial)
+    out_shape = (likelihood.parameter_channels(channels), *spatial)
+    code, heads = architecture.latent_dim, architecture.latent_dim * latent.n_parameters
+    style: dict[str, Any] = {
+        "activation": architecture.activation,
+        "normalization": architecture.normalization,
+        "dropout": architecture.dropout,
+        "condition_dim": architecture.condition_dim,
+        "generator": generator,
+    }
+    if architecture.network == "convolutional":
+        return (
+            ConvolutionalEncoder(in_shape, heads, architecture.channels, **style),
+            ConvolutionalDecoder(code, out_shape, architecture.channels, **style),
+        )
+    encoder = Dense(in_shape, (heads,), architecture.hidden, **style)
+    if architecture.tied_weights:
+        tied = TiedDense(
+            encoder, out_shape, code, activation=architecture.activation, generator=generator
+        )
+        return encoder, tied
+    reverse: Sequence[int] = tuple(reversed(architecture.hidden))
+    return encoder, Dense((code,), out_shape, reverse, **style)

@@ -1,0 +1,442 @@
+"""What all estimators share: scikit-learn's contract around one module and one loop."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from isthmus.data.condition import ConditionEncoder
+from isthmus.data.containers import check_values, is_frame, is_tensor, like, to_arrays
+from isthmus.data.scaling import Scaler
+from isthmus.data.schema import Schema
+from isthmus.errors import InvalidInputError
+from isthmus.models import fitting
+from isthmus.models.architecture import Architecture
+from isthmus.models.description import describe, within_support
+from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters, unknown_parameter
+from isthmus.nn import AutoencoderModule, Corruption, Mixed, Penalty
+from isthmus.nn.likelihood import Likelihood
+from isthmus.training import Coefficient, History, TrainingState
+
+__all__ = ["BaseAutoencoder"]
+
+_SCORE_DRAWS = 16  # of the code, for a score: the same for every sample
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BaseAutoencoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """The parameters and methods of every estimator; see `Autoencoder` for their meaning.
+
+    A new member of the family is a subclass that overrides `_latent`, `_corruption`, `_penalties`
+    or `_coefficients`, and declares its own parameters as dataclass fields.
+    """
+
+    latent_dim: int | str = "auto"
+    hidden_layer_sizes: tuple[int, ...] | str = "auto"
+    activation: str = "relu"
+    latent_activation: str = "auto"
+    normalization: str | None = None
+    dropout: float = 0.0
+    tied_weights: bool = False
+    network: str | tuple[nn.Module, nn.Module] = "auto"
+    channels: tuple[int, ...] | str = "auto"
+    layout: str = "auto"
+    likelihood: str = "auto"
+    scaling: str | None = "auto"
+    missing: str = "error"
+    max_epochs: int | str = "auto"
+    batch_size: int | str = "auto"
+    learning_rate: float = 1e-3
+    learning_rate_schedule: str = "cosine"
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    early_stopping: bool = True
+    validation_fraction: float = 0.1
+    patience: int = 20
+    precision: str = "float32"
+    device: str = "auto"
+    checkpoint: str | os.PathLike[str] | None = None
+    checkpoint_interval: float = 10.0
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+
+    _constraints: ClassVar[dict[str, list[Any]]] = COMMON
+    _gaussian: ClassVar[str] = "gaussian"  # what "auto" means for real values
+
+    # Fitted attributes: fields that no constructor sets, so that type checkers know them.
+    module_: AutoencoderModule = field(init=False)
+    architecture_: Architecture = field(init=False)
+    schema_: Schema = field(init=False)
+    scaler_: Scaler = field(init=False)
+    condition_: ConditionEncoder | None = field(init=False)
+    history_: History = field(init=False)
+    n_features_in_: int = field(init=False)
+    n_iter_: int = field(init=False)
+    fit_seconds_: float = field(init=False)
+    outcome_: str = field(init=False)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse an unknown parameter with the nearest name; everything else is for `__init__`."""
+        known = [f.name for f in dataclasses.fields(cls) if f.init]
+        for name in kwargs:
+            if name not in known:
+                raise unknown_parameter(name, known, cls.__name__)
+        instance: Self = super().__new__(cls)
+        return instance
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; an unknown one is refused with the nearest name."""
+        known = list(self.get_params())
+        for name in params:
+            if name not in known and "__" not in name:
+                raise unknown_parameter(name, known, type(self).__name__)
+        super().set_params(**params)
+        return self
+
+    # What a member of the family chooses -----------------------------------------------------
+
+    def _latent(self) -> dict[str, Any]:
+        """Return the fields of `Architecture` that say what the code is."""
+        name = "identity" if self.latent_activation == "auto" else self.latent_activation
+        return {"latent": "deterministic", "latent_activation": name}
+
+    def _auto_latent_dim(self, n_values: int) -> int:
+        return auto_latent_dim(n_values)
+
+    def _corruption(self, x: Tensor) -> Corruption | None:
+        """Return C(x̃|x), given the scaled training data."""
+        return None
+
+    def _penalties(self) -> dict[str, Penalty]:
+        """Return the penalties by name."""
+        return {}
+
+    def _coefficients(self) -> dict[str, Coefficient]:
+        """Return the coefficients of the terms of the loss that have one."""
+        return {}
+
+    @property
+    def _conditional(self) -> bool:
+        return bool(getattr(self, "conditional", False))
+
+    # Fitting -------------------------------------------------------------------------------
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the network to the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, length, channels) or \
+(n, height, width[, channels])
+            The data: numpy, pandas, polars or torch; channels last.
+        y : array-like of shape (n,) or (n, amounts), optional
+            The condition, for conditional models; ignored by the others.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If a parameter or the data cannot be used; the message says what to do.
+        DivergedError
+            If the loss is NaN or infinite before there is one usable state.
+        """
+        check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
+        array = self._validate(X, reset=True)
+        describe(self, array, y)
+        x, condition = self._inputs(array, y)
+        fitting.fit(self, X, y, x, condition)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train one epoch on some rows; the first call also decides likelihood and scaling.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`; every call must have the same columns.
+
+        Returns
+        -------
+        self
+        """
+        check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
+        first = not hasattr(self, "module_")
+        array = self._validate(X, reset=first)
+        if first:
+            describe(self, array, y)
+        x, condition = self._inputs(array, y)
+        fitting.partial_fit(self, x, condition)
+        return self
+
+    def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
+        array: NDArray[Any] = validate_data(
+            self,
+            to_arrays(X),
+            reset=reset,
+            dtype="numeric",
+            ensure_all_finite=False,
+            allow_nd=True,
+            ensure_min_samples=2 if reset else 1,
+        )
+        names = getattr(self, "feature_names_in_", None)
+        check_values(array, allow_nan=self.missing == "ignore", names=names)
+        if not reset and array.shape[1:] != self.schema_.sample_shape:
+            raise InvalidInputError(
+                f"X: expected samples of shape {self.schema_.sample_shape}, as in the fit; "
+                f"got {array.shape[1:]}"
+            )
+        return array
+
+    def _custom(self) -> tuple[nn.Module, nn.Module] | None:
+        """Return copies of the user's networks, which stay as they were handed in."""
+        if isinstance(self.network, str):
+            return None
+        if len(self.network) != 2 or not all(isinstance(n, nn.Module) for n in self.network):
+            raise InvalidInputError(
+                "network: expected 'auto', 'dense', 'convolutional' or a pair of torch modules "
+                f"(encoder, decoder); got {self.network!r}"
+            )
+        encoder, decoder = self.network
+        return copy.deepcopy(encoder), copy.deepcopy(decoder)
+
+    # Using a fitted model ------------------------------------------------------------------
+
+    def transform(self, X: Any, y: Any = None) -> Any:
+        """Encode: the code of each sample, the posterior mean where there is a posterior.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row, in the shape of the fit
+            The data.
+        y : array-like, optional
+            The condition, for conditional models.
+
+        Returns
+        -------
+        array of shape (n, latent_dim), float32
+            In the container of `X`, or in the one that `set_output` asks for.
+        """
+        x, condition = self._prepare(X, y)
+        codes = self._map(self.module_.encode, x, condition)
+        if is_frame(X) and not getattr(self, "_sklearn_output_config", {}):
+            return like(codes, X, self.get_feature_names_out())
+        return like(codes, X) if is_tensor(X) else codes
+
+    def inverse_transform(self, X: Any, y: Any = None) -> Any:
+        """Decode: the mean of p(x|z) for each code, in the units and the shape of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, latent_dim)
+            Codes.
+        y : array-like, optional
+            The condition, for conditional models.
+
+        Returns
+        -------
+        array of shape (n, *sample_shape), float32
+            In the container of `X`; for classes, the most probable one.
+        """
+        check_is_fitted(self, "module_")
+        codes = np.asarray(to_arrays(X), dtype=np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.architecture_.latent_dim:
+            raise InvalidInputError(
+                f"X: expected codes of shape (n, {self.architecture_.latent_dim}); "
+                f"got {codes.shape}"
+            )
+        check_values(codes, allow_nan=False)
+        condition = self._encode_condition(y, len(codes))
+        decoded = self._map(self.module_.decode, torch.from_numpy(codes.copy()), condition)
+        return like(self.scaler_.backward(decoded, self.schema_), X, self._names())
+
+    def reconstruct(self, X: Any, y: Any = None) -> Any:
+        """Encode and decode; missing values are imputed.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row, in the shape of the fit
+            The data.
+        y : array-like, optional
+            The condition, for conditional models.
+
+        Returns
+        -------
+        array of the shape of `X`, float32
+            In the container of `X`, in the units of the data.
+        """
+        x, condition = self._prepare(X, y)
+        output = self._map(self.module_, x, condition)
+        return like(self.scaler_.backward(output, self.schema_), X, self._names())
+
+    def score_samples(self, X: Any, y: Any = None) -> Any:
+        """Return log p(x) of each sample or its bound, in nats; higher is more normal.
+
+        For a deterministic code it is log p(x|z) at z = f(x); for a code with a posterior, the
+        evidence lower bound with the same 16 draws for every sample. Densities are in the units of
+        the data. Missing values do not count.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row, in the shape of the fit
+            The data.
+        y : array-like, optional
+            The condition, for conditional models.
+
+        Returns
+        -------
+        array of shape (n,), float32
+        """
+        x, condition = self._prepare(X, y)
+        module = self.module_
+        size = self.architecture_.latent_dim
+        noise = torch.randn(_SCORE_DRAWS // 2, size, generator=torch.Generator().manual_seed(0)).to(
+            next(module.parameters()).device
+        )
+        noise = torch.cat([noise, -noise])  # antithetic: exact for what is linear in the noise
+        jacobian = torch.from_numpy(
+            np.asarray(self.scaler_.log_scale(self.schema_) * self._densities(), dtype=np.float32)
+        ).to(noise.device)
+
+        def score(part: Tensor, c: Tensor | None) -> Tensor:
+            log_prob, divergence = module.log_prob(part, c, noise)
+            seen = torch.isnan(part).logical_not() if self.missing == "ignore" else 1.0
+            total = (log_prob - jacobian * seen).flatten(1).sum(1)
+            return total if divergence is None else total - divergence
+
+        draws = _SCORE_DRAWS if module.latent.stochastic else 1
+        return like(self._map(score, x, condition, cost=draws), X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean of `score_samples`, in nats a sample."""
+        scores = self.score_samples(X, y)
+        return float(
+            np.mean(np.asarray(scores.cpu() if is_tensor(scores) else scores), dtype=float)
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one safe file, see `isthmus.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            Usually ending in ``.safetensors``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written there.
+        """
+        from isthmus.persistence import save
+
+        save(self, path)
+
+    def _prepare(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
+        check_is_fitted(self, "module_")
+        return self._inputs(self._validate(X, reset=False), y)
+
+    def _inputs(self, array: NDArray[Any], y: Any) -> tuple[Tensor, Tensor | None]:
+        """Return the scaled data and the condition as tensors on the CPU."""
+        x = self.scaler_.forward(array, self.schema_)
+        x = within_support(x, self.architecture_.likelihood, self._names())
+        return torch.from_numpy(x), self._encode_condition(y, len(array))
+
+    def _encode_condition(self, y: Any, n_samples: int) -> Tensor | None:
+        if self.condition_ is None:
+            return None
+        encoder: ConditionEncoder = self.condition_
+        return torch.from_numpy(encoder.encode(y, n_samples))
+
+    def _map(
+        self, function: Any, x: Tensor, condition: Tensor | None, cost: int = 1
+    ) -> NDArray[np.float32]:
+        """Apply a function to chunks of rows, without gradients, and join the results."""
+        self.module_.eval()
+        device = next(self.module_.parameters()).device
+        # About 4 million values at a time, and 16,384 rows: larger and smaller are both slower.
+        values = max(self.schema_.n_values, 1) * cost
+        rows = min(max((1 << 22) // values, 64), 16_384)
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, max(len(x), 1), rows):
+                part = x[start : start + rows].to(device)
+                c = None if condition is None else condition[start : start + rows].to(device)
+                parts.append(function(part, c).float().cpu())
+        return (torch.cat(parts) if len(parts) > 1 else parts[0]).numpy()
+
+    def _densities(self) -> NDArray[np.float64] | float:
+        """Tell which features have a density, whose log changes with the units."""
+        likelihood: Likelihood = self.module_.likelihood
+        if not isinstance(likelihood, Mixed):
+            return float(likelihood.continuous)
+        flags = np.zeros(len(likelihood.order))
+        for part, group in zip(likelihood.parts, likelihood.groups, strict=True):
+            flags[group] = float(bool(part.continuous))
+        return flags
+
+    def _names(self) -> list[str] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(name) for name in names]
+
+    # What scikit-learn and the reader want to know ---------------------------------------------
+
+    @property
+    def latent_dim_(self) -> int:
+        """Numbers in the code."""
+        return self.architecture_.latent_dim
+
+    @property
+    def sample_shape_(self) -> tuple[int, ...]:
+        """Shape of one sample, channels last."""
+        return self.schema_.sample_shape
+
+    @property
+    def likelihood_(self) -> str:
+        """Name of the likelihood; "mixed" where columns differ."""
+        spec = self.architecture_.likelihood
+        return spec if isinstance(spec, str) else "mixed"
+
+    @property
+    def n_parameters_(self) -> int:
+        """Trained numbers of the network."""
+        return sum(p.numel() for p in self.module_.parameters())
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.architecture_.latent_dim
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "ignore"
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.target_tags.required = self._conditional
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "module_")
+
+    def _adopt(self, state: TrainingState) -> None:
+        """Take over what a fit ended with."""
+        self.module_ = state.module
+        self.history_ = state.history
+        self.n_iter_ = state.epoch
+        self.fit_seconds_ = state.seconds
+        self.outcome_ = state.outcome

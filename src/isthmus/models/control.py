@@ -1,0 +1,49 @@
+"""The control of every learned score: the same network, untrained."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from sklearn.base import clone
+
+from isthmus.models import fitting
+from isthmus.models.base import BaseAutoencoder
+from isthmus.models.description import describe
+from isthmus.models.parameters import check_parameters
+from isthmus.training import History
+
+__all__ = ["untrained"]
+
+EstimatorT = TypeVar("EstimatorT", bound=BaseAutoencoder)
+
+
+def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
+    """Return a clone that knows the data's scaling, but has its initial weights.
+
+    Parameters
+    ----------
+    estimator : estimator of the family
+        Fitted or not; not changed.
+    X, y
+        The data of the fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isthmus import Autoencoder
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> untrained(Autoencoder(latent_dim=2, random_state=0), X).n_iter_
+    0
+    """
+    control: EstimatorT = clone(estimator)
+    check_parameters(control._constraints, control.get_params(deep=False), type(control).__name__)
+    array = control._validate(X, reset=True)
+    describe(control, array, y)
+    x, _ = control._inputs(array, y)
+    module = fitting.initial_module(control, x, fitting.draw_seed(control.random_state))
+    control.module_ = module.eval()
+    control.history_ = History()
+    control.n_iter_ = 0
+    control.fit_seconds_ = 0.0
+    control.outcome_ = "untrained"
+    return control

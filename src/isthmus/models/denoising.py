@@ -1,0 +1,77 @@
+"""The denoising autoencoder: the input is corrupted, the target is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
+
+from isthmus.errors import InvalidInputError
+from isthmus.models.base import BaseAutoencoder
+from isthmus.models.parameters import COMMON, at_least
+from isthmus.nn import Corruption, GaussianNoise, Masking, SaltAndPepper
+
+__all__ = ["DenoisingAutoencoder"]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DenoisingAutoencoder(BaseAutoencoder):
+    """An autoencoder that restores what was corrupted: minimise −log p(x | g(f(x̃))), x̃ ~ C(x̃|x).
+
+    The corruption is applied while training only; to denoise, `reconstruct` what is noisy.
+
+    Parameters
+    ----------
+    corruption : {"masking", "gaussian", "salt_and_pepper"} or callable, default="masking"
+        "masking" sets values to 0; "gaussian" adds noise; "salt_and_pepper" sets values to the
+        lowest or highest one. A callable ``(x, generator) -> x̃`` gets scaled data, channels first,
+        and a torch generator to draw from; such a model can be saved, and trains on only after the
+        callable is set again.
+    corruption_level : float, default=0.3
+        Probability of "masking" and "salt_and_pepper"; standard deviation of "gaussian", in units
+        of the scaled data.
+    latent_dim, hidden_layer_sizes, ...
+        See `Autoencoder`, as for all other parameters.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked denoising
+       autoencoders", Journal of Machine Learning Research 11 (2010), 3371-3408.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from isthmus import DenoisingAutoencoder
+    >>> X = load_digits().data / 16
+    >>> model = DenoisingAutoencoder(corruption_level=0.2, max_epochs=5, random_state=0).fit(X)
+    >>> model.reconstruct(X).shape
+    (1797, 64)
+    """
+
+    corruption: str | Callable[..., Any] = "masking"
+    corruption_level: float = 0.3
+
+    _constraints: ClassVar[dict[str, list[Any]]] = {
+        **COMMON,
+        "corruption": [StrOptions({"masking", "gaussian", "salt_and_pepper"}), callable],
+        "corruption_level": [at_least(0)],
+    }
+
+    def _corruption(self, x: Tensor) -> Corruption | None:
+        level = float(self.corruption_level)
+        if callable(self.corruption):
+            return self.corruption
+        if self.corruption == "gaussian":
+            return GaussianNoise(level)
+        if level > 1:
+            raise InvalidInputError(
+                f"corruption_level: expected a probability, 0 to 1, for {self.corruption!r}; "
+                f"got {level!r}"
+            )
+        if self.corruption == "masking":
+            return Masking(level)
+        seen = x[~x.isnan()] if self.missing == "ignore" else x
+        return SaltAndPepper(level, float(seen.min()), float(seen.max()))

@@ -1,0 +1,163 @@
+"""What an estimator decides about its data before it is fitted: every "auto", written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from isthmus.data.condition import fit_condition
+from isthmus.data.scaling import fit_scaler
+from isthmus.data.schema import infer_kinds, infer_schema
+from isthmus.errors import InvalidInputError
+from isthmus.models.architecture import Architecture, LikelihoodSpec, make_likelihood
+from isthmus.models.parameters import auto_hidden, choose_likelihood
+from isthmus.nn import AutoencoderModule, GaussianLatent
+from isthmus.nn.module import check_shapes
+from isthmus.nn.networks import auto_channels
+
+if TYPE_CHECKING:
+    from isthmus.models.base import BaseAutoencoder
+
+__all__ = ["describe", "within_support"]
+
+_SIZES = ("latent_dim", "hidden_layer_sizes", "channels")
+
+
+def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
+    """Set the form of a sample, the scaling, the condition and the architecture.
+
+    Raises
+    ------
+    InvalidInputError
+        If the parameters do not go with the data.
+    """
+    estimator.schema_ = infer_schema(array, estimator.layout)
+    kinds = infer_kinds(array)
+    columns = estimator.schema_.module_shape[0]
+    likelihood, scaling = choose_likelihood(
+        estimator.likelihood, estimator.scaling, kinds, columns, estimator._gaussian
+    )
+    estimator.scaler_ = fit_scaler(array, estimator.schema_, scaling)
+    estimator.condition_ = fit_condition(y, len(array)) if estimator._conditional else None
+    estimator.architecture_ = _architecture(estimator, likelihood)
+    _check_support(estimator, array)
+
+
+def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Architecture:
+    schema, custom = estimator.schema_, not isinstance(estimator.network, str)
+    values = schema.n_values
+    network = "custom" if custom else str(estimator.network)
+    if network == "auto":
+        plain = schema.layout == "table" or estimator.tied_weights or max(schema.sample_shape) < 8
+        network = "dense" if plain or estimator.hidden_layer_sizes != "auto" else "convolutional"
+    if network == "convolutional" and schema.layout == "table":
+        raise InvalidInputError(
+            "network: 'convolutional' needs signals (n, length, channels) or images "
+            f"(n, height, width[, channels]); got a table of {values} columns; reshape X first"
+        )
+    if network == "convolutional" and estimator.tied_weights:
+        raise InvalidInputError("tied_weights: only for network='dense'; set it to False")
+    if estimator.tied_weights and estimator.condition_ is not None:
+        raise InvalidInputError("tied_weights: not for conditional models; set it to False")
+    if custom and estimator.condition_ is not None:
+        raise InvalidInputError("network: networks of your own take no condition")
+    auto = {name: isinstance(getattr(estimator, name), str) for name in _SIZES}
+    latent_dim = estimator._auto_latent_dim(values) if auto["latent_dim"] else estimator.latent_dim
+    hidden = auto_hidden(values) if auto["hidden_layer_sizes"] else estimator.hidden_layer_sizes
+    channels = estimator.channels
+    if auto["channels"]:
+        channels = auto_channels(schema.module_shape[1:]) if schema.layout != "table" else ()
+    architecture = Architecture(
+        module_shape=schema.module_shape,
+        latent_dim=int(latent_dim),
+        network=network,
+        hidden=tuple(int(size) for size in hidden) if network == "dense" else (),
+        channels=tuple(int(c) for c in channels) if network == "convolutional" else (),
+        activation=estimator.activation,
+        normalization=estimator.normalization,
+        dropout=float(estimator.dropout),
+        tied_weights=bool(estimator.tied_weights),
+        likelihood=likelihood,
+        condition_dim=0 if estimator.condition_ is None else estimator.condition_.dim,
+        missing=estimator.missing == "ignore",
+        **estimator._latent(),
+    )
+    if custom and auto["latent_dim"]:
+        architecture = _with_custom_latent_dim(architecture, estimator._custom())
+    return architecture
+
+
+def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
+    """Refuse training data to which the likelihood gives no probability."""
+    if estimator.architecture_.likelihood not in ("bernoulli", "continuous_bernoulli"):
+        return
+    x = estimator.scaler_.forward(array, estimator.schema_)
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise InvalidInputError(
+            f"likelihood: {estimator.likelihood!r} needs values from 0 to 1 after scaling; got "
+            f"{low:.4g} to {high:.4g}; use scaling='minmax' or likelihood='gaussian'"
+        )
+
+
+def within_support(
+    x: NDArray[np.float32], spec: LikelihoodSpec, names: Sequence[str] | None
+) -> NDArray[np.float32]:
+    """Bring scaled data into the support of the likelihood, and never in silence.
+
+    Values beyond an interval are clipped with a warning; a class that does not exist is an error.
+    """
+    groups = [(spec, list(range(x.shape[1])))] if isinstance(spec, str) else spec
+    for name, columns in groups:
+        likelihood = make_likelihood(name)
+        if likelihood.support is None:
+            continue
+        low, high = likelihood.support
+        part = x if isinstance(spec, str) else x[:, columns]
+        with np.errstate(invalid="ignore"):
+            least, most = np.fmin.reduce(part, axis=None), np.fmax.reduce(part, axis=None)
+        classes = name.startswith("categorical")
+        if classes and not ((np.rint(part) == part) | np.isnan(part)).all():
+            raise InvalidInputError("X: expected whole numbers, the classes; got fractions")
+        if least >= low - 1e-6 and most <= high + 1e-6:
+            continue
+        where = (
+            "" if names is None or isinstance(spec, str) else f" in {[names[c] for c in columns]}"
+        )
+        if classes:
+            raise InvalidInputError(
+                f"X: expected classes {low:.0f} to {high:.0f}{where}, as in the fit; "
+                f"got {least:.0f} to {most:.0f}"
+            )
+        warnings.warn(
+            f"X has values from {least:.4g} to {most:.4g} after scaling{where}, outside the "
+            f"{low:.0f} to {high:.0f} of the fit; they are clipped",
+            UserWarning,
+            stacklevel=5,
+        )
+        clipped = np.clip(part, low, high)
+        if isinstance(spec, str):
+            x = clipped
+        else:
+            x = x.copy()
+            x[:, columns] = clipped
+    return x
+
+
+def _with_custom_latent_dim(
+    architecture: Architecture, networks: tuple[nn.Module, nn.Module] | None
+) -> Architecture:
+    """Take the size of the code from an encoder of the user's own."""
+    if networks is None:
+        return architecture
+    likelihood = make_likelihood(architecture.likelihood)
+    latent = GaussianLatent() if architecture.latent == "gaussian" else None
+    module = AutoencoderModule(*networks, latent, likelihood)
+    size = check_shapes(module, architecture.module_shape, None)
+    return dataclasses.replace(architecture, latent_dim=size)

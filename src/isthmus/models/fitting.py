@@ -1,0 +1,238 @@
+"""From an estimator and its tensors to a trained module: device, seeds, held-out rows, hooks."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.errors import InvalidInputError
+from isthmus.models.architecture import build
+from isthmus.models.parameters import auto_batch_size, auto_max_epochs
+from isthmus.nn import AutoencoderModule
+from isthmus.training import (
+    Checkpoint,
+    EpochProgress,
+    TrainingConfig,
+    TrainingState,
+    fingerprint,
+    new_state,
+    train,
+)
+
+if TYPE_CHECKING:
+    from isthmus.models.base import BaseAutoencoder
+
+__all__ = ["choose_device", "draw_seed", "fit", "initial_module", "partial_fit"]
+
+_FEWEST_HELD_OUT = 10  # with fewer rows than this held out, chance would decide when to stop
+
+
+def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor | None) -> None:
+    """Train a new module for `estimator` on scaled data `x` (n, *module_shape)."""
+    seed = draw_seed(estimator.random_state)
+    device = choose_device(estimator.device)
+    module = initial_module(estimator, x, seed).to(device)
+    keep, held_out = _split(estimator, len(x), seed)
+    config = _config(estimator, len(x) if keep is None else len(keep), seed, device)
+    checkpoint = _checkpoint(estimator, x, condition, config)
+    validation = None
+    if keep is not None and held_out is not None:
+        validation = (
+            x[held_out].to(device),
+            None if condition is None else condition[held_out].to(device),
+        )
+        x = x[keep]
+        condition = None if condition is None else condition[keep]
+    root = estimator._init_callback_context(max_subtasks=config.max_epochs)
+    root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    current: list[Any] = []
+
+    def begin(state: TrainingState) -> None:
+        current[:] = [root.subcontext(task_name="epoch")]
+        current[0].call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+
+    def end(state: TrainingState, record: dict[str, float]) -> bool:
+        progress.update(record)
+        stop = current[0].call_on_fit_task_end(
+            estimator=estimator,
+            X=X,
+            y=y,
+            reconstruction_attributes=lambda: _snapshot(estimator, state),
+        )
+        return bool(stop)
+
+    name = type(estimator).__name__
+    with EpochProgress(name, config.max_epochs, int(estimator.verbose)) as progress:
+        state = train(
+            module,
+            x.to(device),
+            None if condition is None else condition.to(device),
+            config=config,
+            validation=validation,
+            before_epoch=begin,
+            after_epoch=[end],
+            checkpoint=checkpoint,
+        )
+    estimator._adopt(state)
+    estimator.__dict__.pop("_state", None)
+    root.call_on_fit_task_end(
+        estimator=estimator,
+        X=X,
+        y=y,
+        reconstruction_attributes=lambda: _snapshot(estimator, state),
+    )
+
+
+def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None) -> None:
+    """Train the estimator's module one epoch on `x`, going on with the optimiser's state."""
+    device = choose_device(estimator.device)
+    state: TrainingState | None = getattr(estimator, "_state", None)
+    if state is None:
+        seed = draw_seed(estimator.random_state)
+        config = _config(estimator, len(x), seed, device)
+        module = getattr(estimator, "module_", None)
+        if module is None:
+            module = initial_module(estimator, x, seed)
+        else:
+            module.corruption = estimator._corruption(x)
+            module.penalties = estimator._penalties()
+        state = new_state(module.to(device), config)
+    config = dataclasses.replace(
+        _config(estimator, len(x), 0, device),
+        max_epochs=1,
+        early_stopping=False,
+        learning_rate_schedule="constant",
+    )
+    estimator._state = state
+    train(
+        state.module,
+        x.to(device),
+        None if condition is None else condition.to(device),
+        config=config,
+        state=state,
+    )
+    estimator._adopt(state)
+
+
+def initial_module(estimator: BaseAutoencoder, x: Tensor, seed: int) -> AutoencoderModule:
+    """Build the module of an estimator's architecture with its initial weights."""
+    return build(
+        estimator.architecture_,
+        torch.Generator().manual_seed(seed),
+        custom=estimator._custom(),
+        corruption=estimator._corruption(x),
+        penalties=estimator._penalties(),
+    )
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Return a seed; from the system where none is given, never from a global generator."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31 - 8))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 8))
+    return int(random_state)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name; "auto" is a GPU where there is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInputError(
+            f"device: {name!r} cannot be used here ({str(error).splitlines()[0]}); "
+            "use device='auto' or 'cpu'"
+        ) from error
+    return device
+
+
+def _split(
+    estimator: BaseAutoencoder, n_rows: int, seed: int
+) -> tuple[Tensor | None, Tensor | None]:
+    count = int(estimator.validation_fraction * n_rows)
+    if not estimator.early_stopping or count < _FEWEST_HELD_OUT:
+        return None, None
+    order = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed + 5))
+    return order[count:].sort().values, order[:count].sort().values
+
+
+def _config(
+    estimator: BaseAutoencoder, n_rows: int, seed: int, device: torch.device
+) -> TrainingConfig:
+    size, epochs = estimator.batch_size, estimator.max_epochs
+    batch_size = auto_batch_size(n_rows) if isinstance(size, str) else int(size)
+    max_epochs = auto_max_epochs(n_rows, batch_size) if isinstance(epochs, str) else int(epochs)
+    coefficients = estimator._coefficients()
+    return TrainingConfig(
+        max_epochs=max_epochs,
+        batch_size=min(batch_size, n_rows),
+        learning_rate=float(estimator.learning_rate),
+        learning_rate_schedule=estimator.learning_rate_schedule,
+        optimizer=estimator.optimizer,
+        weight_decay=float(estimator.weight_decay),
+        gradient_clip=estimator.gradient_clip,
+        early_stopping=bool(estimator.early_stopping),
+        patience=int(estimator.patience),
+        autocast=_autocast(estimator, device),
+        coefficients=coefficients,
+        global_random=not isinstance(estimator.network, str),
+        seed=seed,
+    )
+
+
+def _autocast(estimator: BaseAutoencoder, device: torch.device) -> bool:
+    if estimator.precision != "auto":
+        return estimator.precision == "bfloat16"
+    # Where the hardware multiplies in bfloat16 and the layers are wide enough to gain from it.
+    if device.type == "cuda":
+        capable = torch.cuda.is_bf16_supported()
+    else:
+        capable = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    architecture = estimator.architecture_
+    return capable and max((*architecture.hidden, *architecture.channels, 0)) >= 256
+
+
+def _checkpoint(
+    estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None, config: TrainingConfig
+) -> Checkpoint | None:
+    if estimator.checkpoint is None:
+        return None
+    if estimator.random_state is None:
+        raise InvalidInputError(
+            "checkpoint: a fit can be resumed only with a fixed seed; set random_state to a number"
+        )
+    ignored = ("checkpoint", "checkpoint_interval", "verbose", "network")
+    settings = {
+        name: repr(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in ignored
+    }
+    description = json.dumps([type(estimator).__name__, settings, repr(estimator.architecture_)])
+    key = fingerprint(description, x, condition)
+    return Checkpoint(estimator.checkpoint, key, float(estimator.checkpoint_interval))
+
+
+def _snapshot(estimator: BaseAutoencoder, state: TrainingState) -> dict[str, Any]:
+    """Return the fitted attributes as they are now, for callbacks that ask for an estimator."""
+    module = copy.deepcopy(state.module).eval()
+    fitted = {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+    }
+    return {**fitted, "module_": module, "history_": state.history, "n_iter_": state.epoch}

@@ -1,0 +1,255 @@
+"""The parameters of the estimators: what is allowed, and what "auto" comes to."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import (
+    Hidden,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils._param_validation import Interval as _Interval
+
+from isthmus.errors import InvalidInputError
+from isthmus.nn import ACTIVATIONS
+
+__all__ = [
+    "LIKELIHOODS",
+    "UnknownParameterError",
+    "auto_batch_size",
+    "auto_hidden",
+    "auto_latent_dim",
+    "auto_max_epochs",
+    "check_parameters",
+    "choose_likelihood",
+    "unknown_parameter",
+]
+
+LIKELIHOODS = (
+    "auto",
+    "gaussian",
+    "gaussian_learned_scale",
+    "gaussian_predicted_scale",
+    "laplace",
+    "bernoulli",
+    "continuous_bernoulli",
+    "categorical",
+)
+
+
+class UnknownParameterError(InvalidInputError, TypeError):
+    """A constructor argument that the estimator does not have; names the nearest one it has."""
+
+
+def unknown_parameter(name: str, known: Iterable[str], owner: str) -> UnknownParameterError:
+    """Return the error for a parameter that `owner` does not have."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+    return UnknownParameterError(f"{name}: {owner} has no such parameter; {remedy}")
+
+
+def at_least(low: float, kind: type = Real) -> Any:
+    """A number from `low` upwards."""
+    return _Interval(kind, low, None, closed="left")
+
+
+def above(low: float) -> Any:
+    """A number above `low`."""
+    return _Interval(Real, low, None, closed="neither")
+
+
+def share(closed: str = "left") -> Any:
+    """A number from 0 to 1."""
+    return _Interval(Real, 0, 1, closed=closed)
+
+
+COMMON: dict[str, list[Any]] = {
+    "latent_dim": [at_least(1, Integral), StrOptions({"auto"})],
+    "hidden_layer_sizes": ["array-like", StrOptions({"auto"})],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "latent_activation": [StrOptions({*ACTIVATIONS, "auto"})],
+    "normalization": [StrOptions({"batch", "layer"}), None],
+    "dropout": [share("left")],
+    "tied_weights": ["boolean"],
+    "network": [StrOptions({"auto", "dense", "convolutional"}), tuple, list],
+    "channels": ["array-like", StrOptions({"auto"})],
+    "layout": [StrOptions({"auto", "table", "signal", "image"})],
+    "likelihood": [StrOptions(set(LIKELIHOODS))],
+    "scaling": [StrOptions({"auto", "standard", "minmax"}), None],
+    "missing": [StrOptions({"error", "ignore"})],
+    "max_epochs": [at_least(1, Integral), StrOptions({"auto"})],
+    "batch_size": [at_least(1, Integral), StrOptions({"auto"})],
+    "learning_rate": [above(0)],
+    "learning_rate_schedule": [StrOptions({"constant", "cosine", "plateau"})],
+    "optimizer": [StrOptions({"adam", "adamw", "sgd"})],
+    "weight_decay": [at_least(0)],
+    "gradient_clip": [above(0), None],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_Interval(Real, 0, 1, closed="left")],
+    "patience": [at_least(1, Integral)],
+    "precision": [StrOptions({"float32", "bfloat16", "auto"})],
+    "device": [str],
+    "checkpoint": [str, Hidden(object)],
+    "checkpoint_interval": [at_least(0)],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def check_parameters(
+    constraints: dict[str, list[Any]], parameters: dict[str, Any], owner: str
+) -> None:
+    """Check constructor arguments.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the argument, what was expected and what came.
+    """
+    try:
+        validate_parameter_constraints(constraints, parameters, caller_name=owner)
+    except InvalidParameterError as error:
+        raise InvalidInputError(str(error)) from None
+    for name in ("hidden_layer_sizes", "channels"):
+        sizes = parameters.get(name, "auto")
+        if not isinstance(sizes, str) and any(
+            not isinstance(size, Integral) or size < 1 for size in sizes
+        ):
+            raise InvalidInputError(
+                f"{name}: expected whole numbers of at least 1, such as (256, 64); got {sizes!r}"
+            )
+    if not isinstance(parameters.get("channels", "auto"), str) and not len(parameters["channels"]):
+        raise InvalidInputError("channels: expected at least one number, such as (32, 64); got ()")
+
+
+def auto_latent_dim(n_values: int) -> int:
+    """Return ⌈√values⌉, at most 64: an undercomplete code.
+
+    Examples
+    --------
+    >>> [auto_latent_dim(n) for n in (1, 10, 64, 784, 49152)]
+    [1, 4, 8, 28, 64]
+    """
+    return min(math.isqrt(n_values - 1) + 1, 64)
+
+
+def auto_hidden(n_values: int) -> tuple[int, ...]:
+    """Return two hidden layers: the power of two above twice the values (64 to 512), and half.
+
+    Examples
+    --------
+    >>> auto_hidden(10), auto_hidden(64), auto_hidden(784)
+    ((64, 32), (128, 64), (512, 256))
+    """
+    wide = min(max(1 << (2 * n_values - 1).bit_length(), 64), 512)
+    return (wide, wide // 2)
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """Return about a two-hundredth of the rows, as a power of two from 32 to 1024.
+
+    Examples
+    --------
+    >>> [auto_batch_size(n) for n in (300, 10_000, 60_000, 300_000)]
+    [32, 64, 256, 1024]
+    """
+    return min(max(1 << round(math.log2(max(n_rows / 200, 1))), 32), 1024)
+
+
+def auto_max_epochs(n_rows: int, batch_size: int) -> int:
+    """Return the epochs that come to about 10,000 steps, from 20 to 300.
+
+    Examples
+    --------
+    >>> [auto_max_epochs(n, auto_batch_size(n)) for n in (300, 10_000, 60_000, 300_000)]
+    [300, 64, 43, 35]
+    """
+    steps = math.ceil(n_rows / batch_size)
+    return min(max(math.ceil(10_000 / steps), 20), 300)
+
+
+def choose_likelihood(
+    likelihood: str, scaling: str | None, kinds: Sequence[str], n_columns: int, gaussian: str
+) -> tuple[Any, list[str]]:
+    """Decide the likelihood and the scaling of each column.
+
+    Parameters
+    ----------
+    likelihood, scaling
+        As the user gave them.
+    kinds : sequence of str
+        See `isthmus.data.schema.infer_kinds`.
+    n_columns : int
+        Columns of the table (1 where all values are of one kind).
+    gaussian : str
+        Which Gaussian is the automatic one of this estimator.
+
+    Returns
+    -------
+    likelihood : str or list
+        See `isthmus.models.architecture.make_likelihood`.
+    scaling : list of str
+        One method, or one a column.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values cannot have that likelihood.
+
+    Examples
+    --------
+    >>> choose_likelihood("auto", "auto", ["real"], 1, "gaussian")
+    ('gaussian', ['standard'])
+    >>> choose_likelihood("auto", "auto", ["real", "binary", "real"], 3, "gaussian")
+    ([('gaussian', [0, 2]), ('bernoulli', [1])], ['standard', 'none', 'standard'])
+    """
+    if likelihood == "categorical":
+        if not all(kind == "binary" or kind.startswith("classes") for kind in kinds):
+            raise InvalidInputError(
+                "likelihood: 'categorical' needs whole numbers from 0 to 9; got other values; "
+                "encode the classes as 0 … K−1 or choose another likelihood"
+            )
+        most = max(2 if kind == "binary" else int(kind.partition(":")[2]) for kind in kinds)
+        return f"categorical:{most}", ["none"]
+    if likelihood == "auto" and len(set(kinds)) > 1:
+        names = [_by_kind(kind, gaussian) for kind in kinds]
+        groups = [
+            (name, [i for i in range(n_columns) if names[i] == name])
+            for name in dict.fromkeys(names)
+        ]
+        return groups, [_scale_of(scaling, kind, "auto") for kind in kinds]
+    if likelihood == "auto":
+        chosen = _by_kind(kinds[0], gaussian)
+        return chosen, [_scale_of(scaling, kinds[0], chosen)]
+    kind = kinds[0] if len(set(kinds)) == 1 else "real"
+    if kind.startswith("classes"):
+        kind = "real"
+    return likelihood, [_scale_of(scaling, kind, likelihood)]
+
+
+def _by_kind(kind: str, gaussian: str) -> str:
+    if kind.startswith("classes"):
+        return kind.replace("classes", "categorical")
+    return gaussian if kind == "real" else "bernoulli"
+
+
+def _scale_of(scaling: str | None, kind: str, likelihood: str) -> str:
+    bounded = likelihood in ("bernoulli", "continuous_bernoulli")
+    if kind.startswith("classes") or (kind == "binary" and likelihood == "auto"):
+        return "none"
+    if scaling is None:
+        return "none"
+    if scaling != "auto":
+        return scaling
+    if kind == "bytes":
+        return "bytes"
+    if kind in ("binary", "unit"):
+        return "none"
+    return "minmax" if bounded else "standard"

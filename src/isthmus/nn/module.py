@@ -1,0 +1,297 @@
+"""The formula of the family as one torch module, for any training loop.
+
+minimise  E[−log p(x|z)] + β D(q(z|x̃) ‖ p(z)) + Σ λᵢ Ωᵢ,   x̃ ~ C(x̃|x),  z ~ q(z|x̃)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.errors import InvalidInputError
+from isthmus.nn.corruption import Corruption
+from isthmus.nn.latent import Deterministic, GaussianLatent, Latent
+from isthmus.nn.likelihood import Gaussian, Likelihood
+from isthmus.nn.penalty import Penalty
+
+__all__ = ["AutoencoderModule", "Losses"]
+
+
+class Losses(dict[str, Tensor]):
+    """The terms of the loss by name, each one number: nats a sample, or a penalty in its own units.
+
+    ``"reconstruction"`` is always there, ``"divergence"`` where the code has a prior, and then one
+    entry a penalty, under the penalty's name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> losses = Losses(reconstruction=torch.tensor(3.0), divergence=torch.tensor(2.0))
+    >>> losses.total, losses.weighted({"divergence": 0.5})
+    (tensor(5.), tensor(4.))
+    """
+
+    @property
+    def total(self) -> Tensor:
+        """The plain sum of the terms."""
+        return self.weighted({})
+
+    def weighted(self, coefficients: Mapping[str, float]) -> Tensor:
+        """Return the sum of the terms times their coefficients, which are 1 where not named."""
+        terms = iter(self.items())
+        name, value = next(terms)
+        total = value * coefficients[name] if name in coefficients else value
+        for name, value in terms:
+            total = torch.add(total, value, alpha=coefficients.get(name, 1.0))
+        return total
+
+
+class AutoencoderModule(nn.Module):
+    """Encoder, code, decoder and likelihood put together, with the losses of the family.
+
+    ``x → corruption → encoder → h → latent → z → decoder → parameters → likelihood → −log p(x|z)``
+
+    Parameters
+    ----------
+    encoder : torch.nn.Module
+        Maps (n, *feature_shape) to h (n, latent.n_parameters · latent_dim).
+    decoder : torch.nn.Module
+        Maps z (n, latent_dim) to the parameters of the likelihood: the shape of the data, with
+        ``likelihood.parameter_channels(channels)`` channels.
+    latent : Deterministic, TopK or GaussianLatent, optional
+        What the code is; deterministic when absent.
+    likelihood : Likelihood, optional
+        p(x|z); a Gaussian of scale 1 when absent.
+    corruption : callable ``(x, generator) -> x̃``, optional
+        Applied to the encoder's input in training mode only.
+    penalties : mapping of str to callable, optional
+        See `isthmus.nn.penalty`.
+    missing : bool, default=False
+        Whether NaN in the data means "not observed": zero for the encoder, nothing in the loss.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isthmus.nn import Dense
+    >>> module = AutoencoderModule(Dense((64,), (8,), [32]), Dense((8,), (64,), [32]))
+    >>> x = torch.rand(16, 64)
+    >>> module.losses(x).total.backward()
+    >>> module.encode(x).shape
+    torch.Size([16, 8])
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        latent: Latent | None = None,
+        likelihood: Likelihood | None = None,
+        *,
+        corruption: Corruption | None = None,
+        penalties: Mapping[str, Penalty] | None = None,
+        missing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent: Latent = Deterministic() if latent is None else latent
+        self.likelihood: Likelihood = Gaussian() if likelihood is None else likelihood
+        self.corruption = corruption
+        self.penalties = dict(penalties or {})
+        if taken := {"reconstruction", "divergence"} & set(self.penalties):
+            raise InvalidInputError(f"penalties: {taken.pop()!r} is the name of a term already")
+        self.missing = missing
+        # A network of the user's own takes the input alone; ours take a condition and a generator.
+        self._ours = [getattr(network, "takes_generator", False) for network in (encoder, decoder)]
+
+    def _encode(
+        self, x: Tensor, condition: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
+        h: Tensor = self.encoder(x, condition, generator) if self._ours[0] else self.encoder(x)
+        return h
+
+    def decode_parameters(
+        self,
+        z: Tensor,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the parameters of p(x|z) for a code z (n, latent_dim)."""
+        decoder = self.decoder
+        output: Tensor = decoder(z, condition, generator) if self._ours[1] else decoder(z)
+        # bfloat16 under autocast: the likelihood is worked out in full precision.
+        return output if output.dtype != torch.bfloat16 else output.float()
+
+    def posterior(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the encoder's output h for data `x` (n, channels, …), without corruption."""
+        if self.missing:
+            x = torch.nan_to_num(x, nan=0.0)
+        return self._encode(self.likelihood.features(x), condition, None)
+
+    def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the code of `x`: deterministic, the posterior mean where there is a posterior.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+
+        Returns
+        -------
+        Tensor of shape (n, latent_dim)
+        """
+        return self.latent.mean(self.posterior(x, condition))
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the data that a code z (n, latent_dim) stands for: the mean of p(x|z)."""
+        return self.likelihood.prediction(self.decode_parameters(z, condition))
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the reconstruction of `x`, in its shape."""
+        return self.decode(self.encode(x, condition), condition)
+
+    def losses(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Losses:
+        """Return the terms of the loss for a batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled; float32 or float64 as the networks are.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            Where corruption, dropout and the draw of z come from; torch's global one when absent.
+
+        Returns
+        -------
+        Losses
+            Named terms, in nats a sample: summed over values, averaged over the batch.
+        """
+        observed = None
+        if self.missing:
+            observed = ~torch.isnan(x)
+            x = torch.nan_to_num(x, nan=0.0)
+        seen = self.likelihood.features(x)
+        if self.corruption is not None and self.training:
+            seen = self.corruption(seen, generator)
+        h = self._encode(seen, condition, generator)
+        if h.dtype == torch.bfloat16:
+            h = h.float()
+        z = self.latent(h, generator)
+        parameters = self.decode_parameters(z, condition, generator)
+        losses = Losses(reconstruction=self.likelihood.loss(parameters, x, observed))
+        if (divergence := self.latent.divergence(h)) is not None:
+            losses["divergence"] = divergence.mean()
+        for name, penalty in self.penalties.items():
+            losses[name] = penalty(self, seen, z, generator)
+        return losses
+
+    def log_prob(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return log p(x|z) of every value, and the divergence of every sample, in nats.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled. Missing values get 0.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        noise : Tensor of shape (draws, latent_dim), optional
+            Standard normal draws for a code that has a posterior: log p(x|z) is averaged over them,
+            the same for every sample, so that a score does not depend on the other samples.
+
+        Returns
+        -------
+        log_prob : Tensor, in the shape of `x`
+        divergence : Tensor of shape (n,) or None
+        """
+        observed = ~torch.isnan(x) if self.missing else None
+        x = torch.nan_to_num(x, nan=0.0) if self.missing else x
+        h = self._encode(self.likelihood.features(x), condition, None)
+        if noise is None or not isinstance(self.latent, GaussianLatent):
+            codes: Sequence[Tensor] = [self.latent.mean(h)]
+        else:
+            codes = [self.latent.at(h, draw) for draw in noise]
+        log_prob = sum(
+            (self.likelihood.log_prob(self.decode_parameters(z, condition), x) for z in codes),
+            start=torch.zeros_like(x),
+        ) / len(codes)
+        if observed is not None:
+            log_prob = log_prob * observed
+        return log_prob, self.latent.divergence(h)
+
+
+def check_shapes(
+    module: AutoencoderModule, sample_shape: Sequence[int], latent_dim: int | None
+) -> int:
+    """Run two blank samples through networks of the user's own and name what does not fit.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        With the user's encoder and decoder.
+    sample_shape : sequence of int
+        (channels, …) of one sample.
+    latent_dim : int or None
+        The size asked for; None takes what the encoder gives.
+
+    Returns
+    -------
+    int
+        The size of the code.
+
+    Raises
+    ------
+    InvalidInputError
+        If a network fails on its input or gives a shape other than the one that is needed.
+    """
+    training = module.training
+    module.eval()
+    per_code = module.latent.n_parameters
+    x = torch.zeros(2, *sample_shape, device=next(module.parameters()).device)
+    shape = tuple(module.likelihood.features(x).shape[1:])
+    with torch.no_grad():
+        h = _try(module.encoder, module.likelihood.features(x), f"encoder on a batch of {shape}")
+        expected = None if latent_dim is None else per_code * latent_dim
+        if (
+            h.ndim != 2
+            or (expected is not None and h.shape[1] != expected)
+            or h.shape[1] % per_code
+        ):
+            raise InvalidInputError(
+                f"network: the encoder must give (n, {expected or 'latent_dim'}) from (n, "
+                f"{', '.join(map(str, shape))}); it gave {tuple(h.shape)} for n = 2"
+            )
+        size = h.shape[1] // per_code
+        z = torch.zeros(2, size, device=x.device)
+        output = _try(module.decoder, z, f"decoder on codes of size {size}")
+    wanted = (2, module.likelihood.parameter_channels(sample_shape[0]), *sample_shape[1:])
+    if tuple(output.shape) != wanted:
+        raise InvalidInputError(
+            f"network: the decoder must give {wanted} for n = 2 codes (channels first); "
+            f"it gave {tuple(output.shape)}"
+        )
+    module.train(training)
+    return size
+
+
+def _try(network: nn.Module, x: Tensor, what: str) -> Tensor:
+    try:
+        result: Tensor = network(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidInputError(f"network: the {what} failed: {reason}") from error
+    return result

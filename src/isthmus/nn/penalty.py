@@ -1,0 +1,196 @@
+"""Ω: what is added to the loss, each in its own units and without its coefficient.
+
+A penalty is any callable ``(module, x, z, generator) -> Tensor`` that returns one number, the mean
+over the batch: `module` is the `AutoencoderModule`, `x` what the encoder saw (n, …), `z` the code
+(n, latent_dim). A function of your own does as well::
+
+    def smooth(module, x, z, generator):
+        return (z[:, 1:] - z[:, :-1]).square().sum(1).mean()
+
+    AutoencoderModule(..., penalties={"smooth": smooth})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.errors import InvalidInputError
+from isthmus.nn.activation import SLOPES
+from isthmus.nn.latent import Deterministic, TopK
+from isthmus.nn.networks import Dense
+
+if TYPE_CHECKING:
+    from isthmus.nn.module import AutoencoderModule
+
+__all__ = ["L1", "Contractive", "KLSparsity", "Penalty"]
+
+Penalty = Callable[["AutoencoderModule", Tensor, Tensor, "torch.Generator | None"], Tensor]
+
+
+@dataclass(frozen=True)
+class L1:
+    """Σⱼ |zⱼ|, averaged over the batch.
+
+    Examples
+    --------
+    >>> import torch
+    >>> L1()(None, None, torch.tensor([[1.0, -2.0], [0.0, 1.0]]))
+    tensor(2.)
+    """
+
+    def __call__(
+        self,
+        module: AutoencoderModule | None,
+        x: Tensor | None,
+        z: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean absolute sum of `z` (n, latent_dim)."""
+        return z.abs().sum() / len(z)
+
+
+@dataclass(frozen=True)
+class KLSparsity:
+    """Σⱼ KL(ρ ‖ ρ̂ⱼ) in nats, ρ̂ⱼ the mean activity of unit j over the batch (Ng 2011).
+
+    The codes must lie between 0 and 1, as a sigmoid gives them.
+
+    Parameters
+    ----------
+    rho : float, default=0.05
+        The wanted mean activity of each unit, strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> KLSparsity(0.5)(None, None, torch.full((3, 2), 0.5))
+    tensor(0.)
+    """
+
+    rho: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rho < 1:
+            raise InvalidInputError(f"rho: expected a number between 0 and 1; got {self.rho!r}")
+
+    def __call__(
+        self,
+        module: AutoencoderModule | None,
+        x: Tensor | None,
+        z: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the divergence of the mean activities of `z` (n, latent_dim) from ρ."""
+        activity = z.mean(0).clamp(1e-6, 1 - 1e-6)
+        rho = torch.as_tensor(self.rho, dtype=z.dtype, device=z.device)
+        on = torch.xlogy(rho, rho) - rho * activity.log()
+        off = torch.xlogy(1 - rho, 1 - rho) - (1 - rho) * torch.log1p(-activity)
+        return (on + off).sum()
+
+
+@dataclass(frozen=True)
+class Contractive:
+    """‖∂z/∂x‖²_F, averaged over the batch (Rifai, Vincent, Muller, Glorot & Bengio 2011).
+
+    Parameters
+    ----------
+    method : {"auto", "closed", "exact", "estimate"}, default="auto"
+        ``"closed"``: one layer with a sigmoid, tanh, ReLU or no activation, where it is
+        Σⱼ s'(aⱼ)² ‖Wⱼ‖². ``"exact"``: the whole Jacobian of any encoder by `torch.func`; costs
+        latent_dim backward passes. ``"estimate"``: ‖vᵀJ‖² for random signs v, one backward pass a
+        probe (Hutchinson 1990); unbiased, its variance for one sample and one probe is
+        2(‖JJᵀ‖²_F − Σⱼ (JJᵀ)ⱼⱼ²), that is zero where the rows of J are orthogonal.
+        ``"auto"`` is "closed" where that is possible and "estimate" elsewhere.
+    n_probes : int, default=1
+        Probes of the estimate; its variance falls as 1 / n_probes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the closed form is asked for an encoder that has none.
+
+    Examples
+    --------
+    >>> Contractive("exact")
+    Contractive(method='exact', n_probes=1)
+    """
+
+    method: str = "auto"
+    n_probes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.method not in ("auto", "closed", "exact", "estimate"):
+            raise InvalidInputError(
+                f"method: expected 'auto', 'closed', 'exact' or 'estimate'; got {self.method!r}"
+            )
+        if self.n_probes < 1:
+            raise InvalidInputError(f"n_probes: expected at least 1; got {self.n_probes!r}")
+
+    def __call__(
+        self,
+        module: AutoencoderModule,
+        x: Tensor,
+        z: Tensor,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the mean squared Frobenius norm of the encoder's Jacobian at `x`."""
+        if self.method == "exact":
+            return self._exact(module, x)
+        if self.method == "estimate" or (self.method == "auto" and not has_closed_form(module)):
+            return self._estimate(module, x, generator)
+        return self._closed(module, x, z)
+
+    def _closed(self, module: AutoencoderModule, x: Tensor, z: Tensor) -> Tensor:
+        if not has_closed_form(module) or not isinstance(module.encoder, Dense):
+            raise InvalidInputError(
+                "method: 'closed' needs one linear layer and an identity, sigmoid, tanh or relu "
+                "code; use 'exact' or 'estimate' with this encoder"
+            )
+        slope = SLOPES[_activation(module)](z)
+        # Only the weights that the data go through; a condition lies in the columns after them.
+        weight = module.encoder.linears[0].weight[:, : x[0].numel()]
+        return torch.dot(slope.square().mean(0), weight.square().sum(1))
+
+    def _exact(self, module: AutoencoderModule, x: Tensor) -> Tensor:
+        def code(sample: Tensor) -> Tensor:
+            h: Tensor = module.encoder(sample[None])
+            return module.latent.mean(h)[0]
+
+        jacobian: Tensor = torch.func.vmap(torch.func.jacrev(code))(x)
+        return jacobian.square().sum() / len(x)
+
+    def _estimate(
+        self, module: AutoencoderModule, x: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        # Also under no_grad (a validation loss) the Jacobian is needed.
+        training = torch.is_grad_enabled()
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            z = module.latent.mean(module.encoder(x))
+            total = z.new_zeros(())
+            for _ in range(self.n_probes):
+                sign = torch.empty_like(z).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+                (row,) = torch.autograd.grad(z, x, sign, create_graph=training, retain_graph=True)
+                total = total + row.square().sum()
+        estimate = total / (len(x) * self.n_probes)
+        return estimate if training else estimate.detach()
+
+
+def has_closed_form(module: AutoencoderModule) -> bool:
+    """Whether the encoder is one linear layer with an activation whose slope its output tells."""
+    return (
+        isinstance(module.encoder, Dense)
+        and len(module.encoder.linears) == 1
+        and isinstance(module.latent, Deterministic)
+        and not isinstance(module.latent, TopK)
+        and _activation(module) in SLOPES
+    )
+
+
+def _activation(module: AutoencoderModule) -> type[nn.Module]:
+    return type(cast(nn.Module, module.latent.activation))

@@ -1,0 +1,301 @@
+"""Save and load a fitted estimator: one safetensors file, no pickle.
+
+The file holds the weights, the scaling, the constructor parameters, the form of a sample, the
+training history and the versions that wrote it. Loading executes and imports nothing that the file
+names: the class is looked up among those of Isthmus, and the network is rebuilt from numbers whose
+shapes are compared with the file's before any memory is used.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus._version import __version__
+from isthmus.errors import InvalidInputError, IsthmusError, ModelFileError
+from isthmus.tensorfile import read_header, read_tensor_file, write_tensor_file
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from isthmus.models.base import BaseAutoencoder
+
+__all__ = ["FORMAT_VERSION", "describe", "load", "save"]
+
+FORMAT_VERSION = 1
+_KIND = "model"
+_CUSTOM = "custom"  # stands in the file for an object that JSON cannot hold
+
+
+def save(estimator: BaseAutoencoder, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to one file; see `BaseAutoencoder.save`."""
+    import numpy as np
+    import sklearn
+    import torch
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator, "module_")
+    names = getattr(estimator, "feature_names_in_", None)
+    condition = estimator.condition_
+    header = {
+        "format": FORMAT_VERSION,
+        "class": type(estimator).__name__,
+        "parameters": {
+            name: _to_json(value) for name, value in estimator.get_params(deep=False).items()
+        },
+        "architecture": estimator.architecture_.to_json(),
+        "schema": {
+            "sample_shape": list(estimator.schema_.sample_shape),
+            "layout": estimator.schema_.layout,
+            "feature_names": None if names is None else [str(name) for name in names],
+            "n_features_in": int(estimator.n_features_in_),
+        },
+        "scaling": estimator.scaler_.method,
+        "condition": None if condition is None else condition.to_json(),
+        "history": estimator.history_.records,
+        "n_iter": estimator.n_iter_,
+        "fit_seconds": estimator.fit_seconds_,
+        "outcome": estimator.outcome_,
+        "versions": {
+            "isthmus": __version__,
+            "torch": torch.__version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    tensors = {f"module.{k}": v for k, v in estimator.module_.state_dict().items()}
+    tensors["scaler.shift"] = torch.from_numpy(estimator.scaler_.shift)
+    tensors["scaler.scale"] = torch.from_numpy(estimator.scaler_.scale)
+    write_tensor_file(path, _KIND, header, tensors)
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    network: tuple[nn.Module, nn.Module] | None = None,
+    estimator: type[BaseAutoencoder] | None = None,
+    device: str = "auto",
+) -> Any:
+    """Read a fitted estimator from a file that `save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    network : tuple of torch.nn.Module, optional
+        The encoder and decoder, if they were modules of your own; they take the file's weights.
+    estimator : type, optional
+        The class, if it was a subclass of your own.
+    device : str, default="auto"
+        Where the network goes; "auto" is a GPU where there is one.
+
+    Returns
+    -------
+    estimator
+        Fitted, of the class that was saved.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such file, or an argument is needed that was not given.
+    ModelFileError
+        If the file is damaged, foreign, or of a later format than this version reads.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> import isthmus
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> model = isthmus.Autoencoder(latent_dim=2, max_epochs=2, random_state=0).fit(X)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> model.save(path)
+    >>> bool((isthmus.load(path).transform(X) == model.transform(X)).all())
+    True
+    """
+    from isthmus.models.fitting import choose_device
+
+    header, tensors = read_tensor_file(path, _KIND)
+    _check_format(header, path)
+    target = choose_device(device)
+    try:
+        model = _rebuild(header, tensors, path, network, estimator)
+    except IsthmusError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelFileError(
+            f"{path} is damaged: its contents do not fit together ({reason})"
+        ) from (error)
+    model.module_.to(target).eval()
+    return model
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a model file says of itself, from its header alone.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict
+        Class, parameters, architecture, schema, scaling, versions, the last record of the history,
+        and the size in bytes: JSON can hold all of it.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such file.
+    ModelFileError
+        If it is no model file, or its header is damaged.
+    """
+    header = read_header(path, _KIND)
+    _check_format(header, path)
+    history = header.pop("history", [])
+    header.pop("_tensors_sha256")
+    last = history[-1] if history else {}
+    return {
+        **header,
+        "epochs": len(history),
+        "last_epoch": last,
+        "bytes": Path(path).stat().st_size,
+    }
+
+
+def _check_format(header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    version = header.get("format")
+    if not isinstance(version, int) or version < 1:
+        raise ModelFileError(f"{path} is damaged: it names no format version")
+    if version > FORMAT_VERSION:
+        versions = header.get("versions")
+        writer = versions.get("isthmus", "a later") if isinstance(versions, dict) else "a later"
+        raise ModelFileError(
+            f"{path} has format {version}, which this version ({__version__}) cannot read; it was "
+            f"written by Isthmus {writer}: pip install 'isthmus>={writer}'"
+        )
+
+
+def _to_json(value: Any) -> Any:
+    import numpy as np
+
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, tuple | list) and all(isinstance(v, int | np.integer) for v in value):
+        return [int(v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return {_CUSTOM: type(value).__name__}
+
+
+def _rebuild(
+    header: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    network: tuple[nn.Module, nn.Module] | None,
+    estimator: type[BaseAutoencoder] | None,
+) -> BaseAutoencoder:
+    import numpy as np
+
+    from isthmus.data.condition import ConditionEncoder
+    from isthmus.data.scaling import Scaler
+    from isthmus.data.schema import Schema
+    from isthmus.models.architecture import Architecture
+    from isthmus.training import History
+
+    cls = _class(header["class"], estimator)
+    model = cls(**_parameters(cls, header["parameters"], network))
+    schema = header["schema"]
+    model.schema_ = Schema(tuple(int(s) for s in schema["sample_shape"]), str(schema["layout"]))
+    model.architecture_ = Architecture.from_json(header["architecture"])
+    if model.architecture_.module_shape != model.schema_.module_shape:
+        raise ModelFileError(f"{path} is damaged: the shape of a sample is given in two ways")
+    shift, scale = (tensors[f"scaler.{name}"].numpy() for name in ("shift", "scale"))
+    if not shift.shape == scale.shape == model.schema_.module_shape[:1]:
+        raise ModelFileError(f"{path} is damaged: its scaling does not fit its samples")
+    model.scaler_ = Scaler(str(header["scaling"]), shift, scale)
+    condition = header["condition"]
+    model.condition_ = None if condition is None else ConditionEncoder.from_json(condition)
+    weights = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
+    model.module_ = _module(model.architecture_, weights, path, network)
+    model.history_ = History(header["history"])
+    model.n_iter_ = int(header["n_iter"])
+    model.fit_seconds_ = float(header["fit_seconds"])
+    model.outcome_ = str(header["outcome"])
+    model.n_features_in_ = int(schema["n_features_in"])
+    if schema["feature_names"] is not None:
+        model.feature_names_in_ = np.asarray(schema["feature_names"], dtype=object)
+    return model
+
+
+def _class(name: str, estimator: type[BaseAutoencoder] | None) -> type[BaseAutoencoder]:
+    from isthmus.models import ESTIMATORS
+
+    known = {cls.__name__: cls for cls in ESTIMATORS.values()}
+    if estimator is not None:
+        known[estimator.__name__] = estimator
+    if name not in known:
+        raise InvalidInputError(
+            f"estimator: the file holds a {name}, which is none of {', '.join(known)}; if it is a "
+            "class of your own, pass it: load(path, estimator=THE_CLASS)"
+        )
+    return known[name]
+
+
+def _parameters(
+    cls: type[BaseAutoencoder],
+    stored: Mapping[str, Any],
+    network: tuple[nn.Module, nn.Module] | None,
+) -> dict[str, Any]:
+    """Return constructor arguments; a custom object that is not at hand becomes the default."""
+    known = inspect.signature(cls).parameters
+    values = {}
+    for name, value in stored.items():
+        if name not in known or (isinstance(value, dict) and _CUSTOM in value):
+            continue
+        values[name] = tuple(value) if isinstance(value, list) else value
+    if network is not None:
+        values["network"] = network
+    return values
+
+
+def _module(
+    architecture: Any,
+    weights: Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+    network: tuple[nn.Module, nn.Module] | None,
+) -> Any:
+    import copy
+
+    import torch
+
+    from isthmus.models.architecture import build
+
+    if max(len(architecture.hidden), len(architecture.channels)) > len(weights):
+        raise ModelFileError(f"{path} is damaged: it has fewer weights than layers")
+    if architecture.network == "custom":
+        custom = None if network is None else (copy.deepcopy(network[0]), copy.deepcopy(network[1]))
+        module = build(architecture, custom=custom)
+    else:
+        with torch.device("meta"):  # shapes without memory
+            module = build(architecture)
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected != found:
+        name = min(n for n in {*expected, *found} if expected.get(n) != found.get(n))
+        raise ModelFileError(
+            f"{path} does not fit its network: {name} should have the shape "
+            f"{expected.get(name, 'of nothing')}, the file has {found.get(name, 'none')}"
+        )
+    module.load_state_dict(dict(weights), assign=architecture.network != "custom")
+    for parameter in module.parameters():
+        parameter.requires_grad_()
+    return module

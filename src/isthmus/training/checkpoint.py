@@ -1,0 +1,156 @@
+"""A fit on disk: from it a killed fit goes on to the same weights as one that never stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isthmus.errors import InvalidInputError, ModelFileError
+from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.training.history import History
+from isthmus.training.step import TrainingState
+
+__all__ = ["Checkpoint", "fingerprint"]
+
+_SCALARS = (
+    "epoch",
+    "steps",
+    "rate_scale",
+    "best_value",
+    "best_epoch",
+    "waited",
+    "seconds",
+    "outcome",
+)
+
+
+def fingerprint(description: str, *tensors: Tensor | None) -> str:
+    """Return a digest of what a fit is made of: its settings and its data.
+
+    Parameters
+    ----------
+    description : str
+        The settings.
+    *tensors : Tensor or None
+        The data.
+
+    Examples
+    --------
+    >>> import torch
+    >>> fingerprint("a", torch.zeros(2)) == fingerprint("a", torch.ones(2))
+    False
+    """
+    digest = hashlib.sha256(description.encode())
+    for tensor in tensors:
+        if tensor is not None:
+            digest.update(repr(tuple(tensor.shape)).encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).numpy().data)
+    return digest.hexdigest()
+
+
+@dataclass
+class Checkpoint:
+    """Where, how often and for which fit the state is written.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; written under another name first and then renamed.
+    fingerprint : str
+        Of the fit, see `fingerprint`; a file of another fit is refused.
+    interval : float, default=10.0
+        Seconds between two writes, at the end of an epoch. The end of the fit is always written.
+    """
+
+    path: str | os.PathLike[str]
+    fingerprint: str
+    interval: float = 10.0
+    _written: float = field(default_factory=time.monotonic, repr=False)
+
+    def save_if_due(self, state: TrainingState) -> None:
+        """Write the state if the interval has passed or the fit has ended."""
+        if state.outcome or time.monotonic() - self._written >= self.interval:
+            self.save(state)
+            self._written = time.monotonic()
+
+    def save(self, state: TrainingState) -> None:
+        """Write the state now."""
+        optimizer = state.optimizer.state_dict()
+        tensors = {f"module.{k}": v for k, v in state.module.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in state.best.items()}
+        tensors |= {
+            f"optimizer.{index}.{name}": torch.as_tensor(value)
+            for index, moments in optimizer["state"].items()
+            for name, value in moments.items()
+            if value is not None
+        }
+        tensors["generator"] = state.generator.get_state()
+        tensors["shuffler"] = state.shuffler.get_state()
+        tensors["global"] = torch.get_rng_state()
+        header = {name: getattr(state, name) for name in _SCALARS}
+        header["history"] = state.history.records
+        header["fingerprint"] = self.fingerprint
+        write_tensor_file(self.path, "checkpoint", header, tensors)
+
+    def restore(self, state: TrainingState, global_random: bool = False) -> bool:
+        """Put the file's state into `state`, if there is a file; return whether there was.
+
+        Parameters
+        ----------
+        state : TrainingState
+            As it is at the beginning of the same fit.
+        global_random : bool, default=False
+            Whether torch's global generator is part of the state (a network of the user's own).
+
+        Raises
+        ------
+        InvalidInputError
+            If the file belongs to a fit with other settings or other data.
+        ModelFileError
+            If the file is damaged.
+        """
+        if not Path(self.path).exists():
+            return False
+        header, tensors = read_tensor_file(self.path, "checkpoint")
+        if header.get("fingerprint") != self.fingerprint:
+            raise InvalidInputError(
+                f"checkpoint: {str(self.path)!r} belongs to a fit with other settings or other "
+                "data; delete it to begin anew, or name another file"
+            )
+        try:
+            self._apply(header, tensors, state)
+            if global_random:
+                torch.set_rng_state(tensors["global"])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise ModelFileError(
+                f"{self.path} cannot be resumed from ({error}); delete it to begin anew"
+            ) from error
+        return True
+
+    def _apply(
+        self, header: dict[str, Any], tensors: dict[str, Tensor], state: TrainingState
+    ) -> None:
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        state.module.load_state_dict(part("module."))
+        device = next(state.module.parameters()).device
+        state.best = {k: v.to(device) for k, v in part("best.").items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("optimizer.").items():
+            index, name = key.split(".", 1)
+            moments.setdefault(int(index), {})[name] = value
+        groups = state.optimizer.state_dict()["param_groups"]
+        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        state.generator.set_state(tensors["generator"])
+        state.shuffler.set_state(tensors["shuffler"])
+        state.history = History(header["history"])
+        for name in _SCALARS:
+            setattr(state, name, header[name])

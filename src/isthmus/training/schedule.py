@@ -1,0 +1,67 @@
+"""How the learning rate and the coefficients of the loss change while training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from isthmus.errors import InvalidInputError
+
+__all__ = ["LEARNING_RATE_SCHEDULES", "Coefficient", "Warmup", "coefficient_at"]
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """A coefficient that rises in a straight line from 0 to its value (Sønderby et al. 2016).
+
+    Parameters
+    ----------
+    value : float
+        The coefficient after the warm-up.
+    epochs : int
+        Epochs until then; early stopping waits for them.
+
+    Examples
+    --------
+    >>> warmup = Warmup(4.0, epochs=4)
+    >>> [warmup(epoch) for epoch in range(6)]
+    [0.0, 1.0, 2.0, 3.0, 4.0, 4.0]
+    """
+
+    value: float
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise InvalidInputError(f"epochs: expected at least 0; got {self.epochs!r}")
+
+    def __call__(self, epoch: int) -> float:
+        """Return the coefficient of an epoch, counted from 0."""
+        return self.value if epoch >= self.epochs else self.value * epoch / self.epochs
+
+
+# A coefficient is a number, or a function of the epoch (from 0).
+Coefficient = float | Callable[[int], float]
+
+
+def coefficient_at(coefficient: Coefficient, epoch: int) -> float:
+    """Return the value of a coefficient in an epoch, counted from 0."""
+    return float(coefficient(epoch)) if callable(coefficient) else float(coefficient)
+
+
+def _cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def _constant(progress: float) -> float:
+    return 1.0
+
+
+# Factors of the learning rate by the share of the steps that is done. "plateau" answers to the
+# loss instead, in the loop.
+LEARNING_RATE_SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": _constant,
+    "cosine": _cosine,
+    "plateau": _constant,
+}
