@@ -8,6 +8,7 @@ shapes are compared with the file's before any memory is used.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 import platform
@@ -29,6 +30,7 @@ __all__ = ["FORMAT_VERSION", "describe", "load", "save"]
 FORMAT_VERSION = 1
 _KIND = "model"
 _CUSTOM = "custom"  # stands in the file for an object that JSON cannot hold
+_PART = "part"  # a corruption of isthmus.nn, by name and fields
 
 
 def save(estimator: BaseAutoencoder, path: str | os.PathLike[str]) -> None:
@@ -185,6 +187,8 @@ def _check_format(header: Mapping[str, Any], path: str | os.PathLike[str]) -> No
 def _to_json(value: Any) -> Any:
     import numpy as np
 
+    from isthmus.nn.corruption import CORRUPTIONS
+
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, os.PathLike):
@@ -193,6 +197,8 @@ def _to_json(value: Any) -> Any:
         return [int(v) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if type(value) in CORRUPTIONS.values():
+        return {_PART: type(value).__name__, "fields": dataclasses.asdict(value)}
     return {_CUSTOM: type(value).__name__}
 
 
@@ -261,10 +267,18 @@ def _parameters(
     for name, value in stored.items():
         if name not in known or (isinstance(value, dict) and _CUSTOM in value):
             continue
-        values[name] = tuple(value) if isinstance(value, list) else value
+        values[name] = _from_json(value)
     if network is not None:
         values["network"] = network
     return values
+
+
+def _from_json(value: Any) -> Any:
+    from isthmus.nn.corruption import CORRUPTIONS
+
+    if isinstance(value, dict):
+        return CORRUPTIONS[value[_PART]](**{k: _from_json(v) for k, v in value["fields"].items()})
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _module(

@@ -7,15 +7,14 @@ anywhere in it is found before anything is made from it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from isthmus.atomic import whole_file
 from isthmus.errors import InvalidInputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -58,38 +57,10 @@ def write_tensor_file(
         "isthmus_header_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "isthmus_tensors_sha256": _digest(blobs),
     }
-    write_bytes(path, save(blobs, metadata))
-
-
-def write_bytes(path: PathLike, data: bytes) -> None:
-    """Write `data` to `path` by way of a temporary file in the same folder.
-
-    Raises
-    ------
-    InvalidInputError
-        If the folder does not exist or cannot be written.
-    """
-    path = Path(path)
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would surprise whoever shares it
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InvalidInputError(
-            f"path: cannot write {str(path)!r} ({error.strerror or error}); "
-            "choose a folder that exists and can be written"
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
+    with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+        file.write(save(blobs, metadata))
+        file.flush()
+        os.fsync(file.fileno())  # the rename must not reach the disk before the contents do
 
 
 def read_header(path: PathLike, kind: str) -> dict[str, Any]:
@@ -121,7 +92,11 @@ def read_header(path: PathLike, kind: str) -> dict[str, Any]:
             f"path: cannot read {str(path)!r} ({error.strerror or error})"
         ) from error
     try:
-        metadata = json.loads(raw)["__metadata__"]
+        layout = json.loads(raw)
+        ends = [entry["data_offsets"][1] for name, entry in layout.items() if name[:2] != "__"]
+        if size != 8 + len(raw) + max(ends, default=0):
+            raise ModelFileError(f"{path} is damaged or cut short: it has {size} bytes")
+        metadata = layout["__metadata__"]
         text, digest = metadata["isthmus"], metadata["isthmus_header_sha256"]
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise ModelFileError(f"{path} is damaged: its header does not match its checksum")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["check_values", "is_frame", "is_tensor", "like", "to_arrays"]
+__all__ = ["check_values", "in_one_line", "is_frame", "is_tensor", "like", "to_arrays"]
 
 
 def is_tensor(X: Any) -> bool:
@@ -133,6 +133,15 @@ def check_values(
         f"X: expected finite numbers; got {what} in row {row}, {where}"
         f" ({count} such value{'s' if count > 1 else ''}); {remedy}"
     )
+
+
+def in_one_line(error: ValueError) -> str:
+    """Return the message of scikit-learn's validation, without the array that it may print."""
+    text = str(error)
+    if text.startswith("Expected 2D"):
+        first, *_, remedy = text.splitlines()
+        return f"X: {first.rstrip(':')}. {remedy}"
+    return f"X: {text}" if not text.startswith("X") else text
 
 
 def like(result: NDArray[Any], X: Any, columns: Sequence[str] | None = None) -> Any:

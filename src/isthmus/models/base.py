@@ -17,7 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from isthmus.data.condition import ConditionEncoder
-from isthmus.data.containers import check_values, is_frame, is_tensor, like, to_arrays
+from isthmus.data.containers import (
+    check_values,
+    in_one_line,
+    is_frame,
+    is_tensor,
+    like,
+    to_arrays,
+)
 from isthmus.data.scaling import Scaler
 from isthmus.data.schema import Schema
 from isthmus.errors import InvalidInputError
@@ -187,15 +194,19 @@ class BaseAutoencoder(
         return self
 
     def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
-        array: NDArray[Any] = validate_data(
-            self,
-            to_arrays(X),
-            reset=reset,
-            dtype="numeric",
-            ensure_all_finite=False,
-            allow_nd=True,
-            ensure_min_samples=2 if reset else 1,
-        )
+        X = to_arrays(X)
+        try:
+            array: NDArray[Any] = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype="numeric",
+                ensure_all_finite=False,
+                allow_nd=True,
+                ensure_min_samples=2 if reset else 1,
+            )
+        except ValueError as error:
+            raise InvalidInputError(in_one_line(error)) from None
         names = getattr(self, "feature_names_in_", None)
         check_values(array, allow_nan=self.missing == "ignore", names=names)
         if not reset and array.shape[1:] != self.schema_.sample_shape:

@@ -28,8 +28,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     corruption : {"masking", "gaussian", "salt_and_pepper"} or callable, default="masking"
         "masking" sets values to 0; "gaussian" adds noise; "salt_and_pepper" sets values to the
         lowest or highest one. A callable ``(x, generator) -> x̃`` gets scaled data, channels first,
-        and a torch generator to draw from; such a model can be saved, and trains on only after the
-        callable is set again.
+        and a torch generator to draw from, for example ``isthmus.nn.GaussianNoise(0.5, (0, 1))``.
+        A function of your own is not written into a saved model: set it again to train on.
     corruption_level : float, default=0.3
         Probability of "masking" and "salt_and_pepper"; standard deviation of "gaussian", in units
         of the scaled data.

@@ -106,6 +106,11 @@ class AutoencoderModule(nn.Module):
         # A network of the user's own takes the input alone; ours take a condition and a generator.
         self._ours = [getattr(network, "takes_generator", False) for network in (encoder, decoder)]
 
+    def _features(self, x: Tensor) -> Tensor:
+        """Return what the encoder sees of `x`: nothing, that is 0, where a value is missing."""
+        seen = self.likelihood.features(x)
+        return torch.nan_to_num(seen, nan=0.0) if self.missing else seen
+
     def _encode(
         self, x: Tensor, condition: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
@@ -126,9 +131,7 @@ class AutoencoderModule(nn.Module):
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the encoder's output h for data `x` (n, channels, …), without corruption."""
-        if self.missing:
-            x = torch.nan_to_num(x, nan=0.0)
-        return self._encode(self.likelihood.features(x), condition, None)
+        return self._encode(self._features(x), condition, None)
 
     def encode(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the code of `x`: deterministic, the posterior mean where there is a posterior.
@@ -176,20 +179,21 @@ class AutoencoderModule(nn.Module):
         Losses
             Named terms, in nats a sample: summed over values, averaged over the batch.
         """
+        latent, likelihood = self.latent, self.likelihood  # each look-up of a part costs
+        seen = self._features(x)
         observed = None
         if self.missing:
             observed = ~torch.isnan(x)
             x = torch.nan_to_num(x, nan=0.0)
-        seen = self.likelihood.features(x)
         if self.corruption is not None and self.training:
             seen = self.corruption(seen, generator)
         h = self._encode(seen, condition, generator)
         if h.dtype == torch.bfloat16:
             h = h.float()
-        z = self.latent(h, generator)
+        z = latent(h, generator)
         parameters = self.decode_parameters(z, condition, generator)
-        losses = Losses(reconstruction=self.likelihood.loss(parameters, x, observed))
-        if (divergence := self.latent.divergence(h)) is not None:
+        losses = Losses(reconstruction=likelihood.loss(parameters, x, observed))
+        if (divergence := latent.divergence(h)) is not None:
             losses["divergence"] = divergence.mean()
         for name, penalty in self.penalties.items():
             losses[name] = penalty(self, seen, z, generator)
@@ -218,9 +222,9 @@ class AutoencoderModule(nn.Module):
         log_prob : Tensor, in the shape of `x`
         divergence : Tensor of shape (n,) or None
         """
+        h = self._encode(self._features(x), condition, None)
         observed = ~torch.isnan(x) if self.missing else None
         x = torch.nan_to_num(x, nan=0.0) if self.missing else x
-        h = self._encode(self.likelihood.features(x), condition, None)
         if noise is None or not isinstance(self.latent, GaussianLatent):
             codes: Sequence[Tensor] = [self.latent.mean(h)]
         else:

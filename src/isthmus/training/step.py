@@ -101,7 +101,9 @@ def backpropagation(state: TrainingState, batch: Batch) -> Losses:
     Losses
         The terms before the step.
     """
-    state.optimizer.zero_grad()
+    for group in state.optimizer.param_groups:  # zero_grad() costs ten times as much
+        for parameter in group["params"]:
+            parameter.grad = None
     if state.autocast:
         with torch.autocast(batch.x.device.type, dtype=torch.bfloat16):
             losses = state.module.losses(batch.x, batch.condition, state.generator)

@@ -1,0 +1,1 @@
+"""What is claimed, as scripts that can be run again: `make bench`."""

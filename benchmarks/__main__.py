@@ -1,0 +1,45 @@
+"""Run benchmarks by name, or all of them; write docs/results.md from the ledger.
+
+python -m benchmarks                 all
+python -m benchmarks speed startup   some
+python -m benchmarks --docs          only the page
+python -m benchmarks --list          their names
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.ledger import write_page
+
+NAMES = [
+    "startup",
+    "speed",
+    "pca",
+    "mnist_reconstruction",
+    "mnist_denoising",
+    "mnist_variational",
+]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none")
+    parser.add_argument("--docs", action="store_true", help="only write docs/results.md")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(NAMES))
+        return 0
+    if not arguments.docs:
+        for name in arguments.names or NAMES:
+            print(f"== {name}", flush=True)
+            importlib.import_module(f"benchmarks.{name}").run()
+    write_page()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Verbs that put data through a fitted model: encode, decode, reconstruct, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli import options
+from isthmus.cli.options import Reading
+from isthmus.cli.output import check_output, deliver
+from isthmus.cli.source import check_exists, condition, load_model, read_input, samples
+
+__all__ = ["decode", "encode", "reconstruct", "score"]
+
+
+def encode(
+    model: options.Model,
+    data: options.Input,
+    output: options.Output = None,
+    target: options.Target = None,
+    drop: options.Drop = None,
+    header: options.Header = None,
+    image_size: options.ImageSize = None,
+    mode: options.Mode = None,
+    key: options.Key = None,
+) -> None:
+    """Turn samples into codes: one row of numbers a sample."""
+    check_exists(model, data)
+    estimator = load_model(model)
+    check_output(output, (1,))
+    found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
+    given = condition(data, found, estimator)
+    codes = _array(estimator.transform(samples(found, estimator), **given))
+    titles = [str(name) for name in estimator.get_feature_names_out()]
+    deliver(codes, output, what="codes", columns=titles, names=found.names)
+
+
+def decode(
+    model: options.Model,
+    codes: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CODES", help="Codes that `isthmus encode` wrote.", show_default=False
+        ),
+    ],
+    output: options.Output = None,
+    target: options.Target = None,
+    drop: options.Drop = None,
+    header: options.Header = None,
+    key: options.Key = None,
+    label: options.Labels = None,
+) -> None:
+    """Turn codes back into samples, in the units and the shape of the data."""
+    from isthmus.cli.generate import labels_of
+    from isthmus.data import files
+    from isthmus.errors import InvalidInputError
+
+    check_exists(model, codes)
+    estimator = load_model(model)
+    check_output(output, estimator.sample_shape_)
+    found = files.read(
+        codes,
+        header="auto" if header is None else header,
+        target=target,
+        drop=drop or (),
+        key=key,
+    )
+    width = int(estimator.latent_dim_)
+    if found.X.shape[1:] != (width,):
+        raise InvalidInputError(
+            f"{codes}: codes of {width} numbers a row are expected, these have shape "
+            f"{found.X.shape}; give what `isthmus encode` wrote with this model"
+        )
+    if label:
+        given: dict[str, Any] = {"y": labels_of(estimator, label, len(found.X))}
+    else:
+        given = condition(codes, found, estimator)
+    decoded = _array(estimator.inverse_transform(found.X, **given))
+    deliver(decoded, output, what="samples", columns=titles_of(estimator), names=found.names)
+
+
+def reconstruct(
+    model: options.Model,
+    data: options.Input,
+    output: options.Output = None,
+    errors: Annotated[
+        bool,
+        typer.Option(
+            "--errors", help="Write |sample - reconstruction|, feature by feature, instead."
+        ),
+    ] = False,
+    target: options.Target = None,
+    drop: options.Drop = None,
+    header: options.Header = None,
+    image_size: options.ImageSize = None,
+    mode: options.Mode = None,
+    key: options.Key = None,
+) -> None:
+    """Send samples through the model and back: what it keeps of each."""
+    import numpy as np
+
+    check_exists(model, data)
+    estimator = load_model(model)
+    check_output(output, estimator.sample_shape_)
+    found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
+    given = condition(data, found, estimator)
+    result = _array(estimator.reconstruct(samples(found, estimator), **given))
+    if errors:
+        # as float: unsigned integers would wrap around
+        result = np.abs(result - found.X.astype(result.dtype))
+    what = "errors" if errors else "reconstructions"
+    deliver(result, output, what=what, columns=titles_of(estimator), names=found.names)
+
+
+def score(
+    model: options.Model,
+    data: options.Input,
+    output: options.Output = None,
+    target: options.Target = None,
+    drop: options.Drop = None,
+    header: options.Header = None,
+    image_size: options.ImageSize = None,
+    mode: options.Mode = None,
+    key: options.Key = None,
+) -> None:
+    """Say how normal each sample is: log p(x), or its bound, in nats; lower is odder."""
+    check_exists(model, data)
+    estimator = load_model(model)
+    check_output(output, ())
+    found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
+    given = condition(data, found, estimator)
+    scores = _array(estimator.score_samples(samples(found, estimator), **given))
+    deliver(scores, output, what="scores", columns=["score"], names=found.names)
+
+
+def titles_of(estimator: Any) -> list[str] | None:
+    """Return the names of the columns that a model was fitted on, if they had any."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def _array(result: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(result)

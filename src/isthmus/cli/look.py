@@ -1,0 +1,58 @@
+"""Verbs that show: info and demo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli import options
+from isthmus.cli.output import show_json, show_table
+from isthmus.cli.source import check_model_file
+
+__all__ = ["demo", "info"]
+
+
+def info(
+    model: options.Model,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what a model file holds: class, parameters, data, versions, training."""
+    check_model_file(model)
+    from isthmus.persistence import describe
+
+    found = describe(model)
+    if as_json:
+        show_json(found)
+    else:
+        show_table(str(model), _rows(found))
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write it.")
+    ] = Path("isthmus-demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="A smaller one, in seconds.")] = False,
+    seed: Annotated[int, typer.Option(metavar="SEED", help="For the same run again.")] = 0,
+) -> None:
+    """Fit models on data that come with scikit-learn and write pictures and a report."""
+    from isthmus.cli.demo import run
+
+    run(output, seed=seed, quick=quick)
+
+
+def _rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _short(value)) for name, value in found.items()]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_short(item)}" for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        shown = ", ".join(_short(item) for item in value[:8])
+        return f"[{shown}{f', ... {len(value)} in all' if len(value) > 8 else ''}]"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else str(value)

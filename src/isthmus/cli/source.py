@@ -1,0 +1,140 @@
+"""From the words of the command line to a fitted model and data that fit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.cli.options import Reading
+from isthmus.errors import InvalidInputError, require
+
+if TYPE_CHECKING:
+    from isthmus.data.files.dataset import DataSet
+
+__all__ = ["check_exists", "check_model_file", "condition", "load_model", "read_input", "samples"]
+
+
+def check_exists(*paths: Path) -> None:
+    """Refuse a name that is not there, before libraries are loaded that take a second.
+
+    Raises
+    ------
+    InvalidInputError
+        For the first such path.
+    """
+    for path in paths:
+        if not path.exists():
+            raise InvalidInputError(
+                f"{path}: there is no such file or folder; check the name and the folder you are in"
+            )
+
+
+def check_model_file(path: Path) -> None:
+    """Refuse a model that is not there, or is a folder."""
+    if not path.is_file():
+        what = "this is a folder" if path.is_dir() else "there is no such file"
+        raise InvalidInputError(f"{path}: {what}; give a model that `isthmus fit` wrote")
+
+
+def load_model(path: Path) -> Any:
+    """Load a fitted estimator.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such file.
+    ModelFileError
+        If the file is not a whole model.
+    """
+    check_model_file(path)
+    from isthmus.persistence import load
+
+    return load(path)
+
+
+def read_input(path: Path, reading: Reading, model: Any = None) -> DataSet:
+    """Read the input, and see that the model, if one is given, can take it.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be read, or has another shape than the model was fitted on.
+    """
+    from isthmus.data import files
+
+    names = None if model is None else getattr(model, "feature_names_in_", None)
+    data = files.read(
+        path,
+        header="auto" if reading.header is None else reading.header,
+        target=reading.target,
+        drop=reading.drop or (),
+        columns=None if names is None else [str(name) for name in names],
+        key=reading.key,
+        image_size=reading.size(),
+        mode=reading.colours(),  # type: ignore[arg-type]
+    )
+    if model is not None:
+        _check_shape(path, data, tuple(model.sample_shape_))
+    return data
+
+
+def samples(data: DataSet, model: Any = None) -> Any:
+    """Return what the estimator is given: a data frame where columns have names.
+
+    A model that was fitted without names gets none, and one that was fitted with names gets
+    them also for an array, whose columns are then in its order.
+    """
+    known = None if model is None else getattr(model, "feature_names_in_", None)
+    names = data.feature_names if model is None else known
+    if names is None or data.X.ndim != 2:
+        return data.X
+    return require("pandas", "table").DataFrame(data.X, columns=list(names))
+
+
+def condition(path: Path, data: DataSet, model: Any) -> dict[str, Any]:
+    """Return the argument ``y`` of a conditional model, and nothing for the others.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model needs it and the data have none.
+    """
+    if not getattr(model, "conditional", False):
+        return {}
+    if data.y is None:
+        raise InvalidInputError(
+            f"{path}: a conditional model needs a label a row; name their column with --target"
+        )
+    return {"y": data.y}
+
+
+def _check_shape(path: Path, data: DataSet, expected: tuple[int, ...]) -> None:
+    found = data.X.shape[1:]
+    if found == expected:
+        return
+    if data.kind == "images" and len(expected) >= 2:
+        grey, wants_grey = len(found) == 2, len(expected) == 2
+        if found[:2] != expected[:2]:
+            remedy = f"resize with --image-size {expected[0]}x{expected[1]}"
+        elif grey == wants_grey:
+            remedy = "give images of the same kind"
+        else:
+            remedy = f"read them with --mode {'L' if wants_grey else 'RGB'}"
+        raise InvalidInputError(
+            f"{path}: the model takes {_image(expected)}, these are {_image(found)}; {remedy}"
+        )
+    if len(found) == len(expected) == 1:
+        hint = " (--drop and --target leave some out)" if found[0] > expected[0] else ""
+        raise InvalidInputError(
+            f"{path}: the model takes {expected[0]} features a row, this has {found[0]}; give the "
+            f"same columns{hint}"
+        )
+    raise InvalidInputError(
+        f"{path}: the model takes samples of shape {expected}, these have shape {found}; give "
+        "data of the same shape"
+    )
+
+
+def _image(shape: tuple[int, ...]) -> str:
+    colour = "grey" if len(shape) == 2 or shape[2] == 1 else f"{shape[2]}-channel"
+    return f"{colour} images of {shape[0]}x{shape[1]}"
