@@ -508,3 +508,15 @@ def test_a_fit_that_is_interrupted_goes_on_to_the_same_model(work):
     np.testing.assert_array_equal(
         isthmus.load("whole.safetensors").transform(X), isthmus.load("b.safetensors").transform(X)
     )
+
+
+def test_pictures_of_a_model_of_unit_values_are_not_black(tmp_path):
+    images = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (40, 8, 1))
+    np.save(tmp_path / "ramps.npy", images)
+    data, model, folder = (str(tmp_path / n) for n in ("ramps.npy", "m.safetensors", "out"))
+    assert run(["fit", data, "-o", model, "--set", "max_epochs=60", "--quiet"]) == 0
+    assert run(["reconstruct", model, data, "-o", folder]) == 0
+    pictures = files.read(folder).X
+    assert pictures.shape == (40, 8, 8)
+    assert pictures[:, :, -1].min() > 200
+    assert pictures[:, :, 0].max() < 50

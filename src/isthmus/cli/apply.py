@@ -9,7 +9,7 @@ import typer
 
 from isthmus.cli import options
 from isthmus.cli.options import Reading
-from isthmus.cli.output import check_output, deliver
+from isthmus.cli.output import check_output, deliver, titles_of, white_of
 from isthmus.cli.source import check_exists, condition, load_model, read_input, samples
 
 __all__ = ["decode", "encode", "reconstruct", "score"]
@@ -78,7 +78,14 @@ def decode(
     else:
         given = condition(codes, found, estimator)
     decoded = _array(estimator.inverse_transform(found.X, **given))
-    deliver(decoded, output, what="samples", columns=titles_of(estimator), names=found.names)
+    deliver(
+        decoded,
+        output,
+        what="samples",
+        columns=titles_of(estimator),
+        names=found.names,
+        white=white_of(estimator),
+    )
 
 
 def reconstruct(
@@ -111,7 +118,14 @@ def reconstruct(
         # as float: unsigned integers would wrap around
         result = np.abs(result - found.X.astype(result.dtype))
     what = "errors" if errors else "reconstructions"
-    deliver(result, output, what=what, columns=titles_of(estimator), names=found.names)
+    deliver(
+        result,
+        output,
+        what=what,
+        columns=titles_of(estimator),
+        names=found.names,
+        white=white_of(estimator),
+    )
 
 
 def score(
@@ -133,12 +147,6 @@ def score(
     given = condition(data, found, estimator)
     scores = _array(estimator.score_samples(samples(found, estimator), **given))
     deliver(scores, output, what="scores", columns=["score"], names=found.names)
-
-
-def titles_of(estimator: Any) -> list[str] | None:
-    """Return the names of the columns that a model was fitted on, if they had any."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]
 
 
 def _array(result: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isthmus.cli import options
-from isthmus.cli.output import check_output, deliver
+from isthmus.cli.output import check_output, deliver, titles_of, white_of
 from isthmus.cli.source import load_model
 from isthmus.errors import InvalidInputError
 
@@ -58,9 +58,14 @@ def sample(
         )
     total = wanted * max(1, len(label or ()))
     drawn = np.asarray(estimator.sample(total, random_state=seed, **given))
-    titles = getattr(estimator, "feature_names_in_", None)
-    columns = None if titles is None else [str(title) for title in titles]
-    deliver(drawn, output, what="new samples", columns=columns, names=names)
+    deliver(
+        drawn,
+        output,
+        what="new samples",
+        columns=titles_of(estimator),
+        names=names,
+        white=white_of(estimator),
+    )
 
 
 def labels_of(estimator: Any, words: Sequence[str], count: int) -> Any:

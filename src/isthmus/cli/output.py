@@ -12,7 +12,16 @@ from isthmus.errors import InvalidInputError, require
 if TYPE_CHECKING:
     from isthmus.data.files.dataset import Array
 
-__all__ = ["check_output", "deliver", "readable_bytes", "remark", "show_json", "show_table"]
+__all__ = [
+    "check_output",
+    "deliver",
+    "readable_bytes",
+    "remark",
+    "show_json",
+    "show_table",
+    "titles_of",
+    "white_of",
+]
 
 
 def check_output(path: str | None, shape: Sequence[int]) -> None:
@@ -50,6 +59,7 @@ def deliver(
     what: str,
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
+    white: float = 255.0,
 ) -> None:
     """Write a result where the user asked, or as CSV to standard output; `what` is its plural."""
     from isthmus.data import files
@@ -57,8 +67,20 @@ def deliver(
     if path is None:
         files.write_csv(sys.stdout, array, columns=columns, names=names)
         return
-    files.write(path, array, columns=columns, names=names)
+    files.write(path, array, columns=columns, names=names, white=white)
     remark(f"{len(array)} {what} written to {path}")
+
+
+def titles_of(estimator: Any) -> list[str] | None:
+    """Return the names of the columns that a model was fitted on, if they had any."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def white_of(estimator: Any) -> float:
+    """Return the number that is white in images of a model: 1 where its data lie in [0, 1]."""
+    bounded = getattr(estimator.module_.likelihood, "support", None) == (0.0, 1.0)
+    return 1.0 if bounded and estimator.scaler_.method == "none" else 255.0
 
 
 def remark(text: str) -> None:

@@ -155,6 +155,7 @@ def write(
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     key: str = "X",
+    white: float = 255.0,
 ) -> None:
     """Write an array to a file, or to a folder of PNG images; whole or not at all.
 
@@ -163,13 +164,15 @@ def write(
     path : str or path
         The file, by suffix; a path that ends with "/" or has no suffix is a folder of images.
     array : ndarray of shape (n,), (n, d), (n, h, w) or (n, h, w, channels)
-        The samples. For images, numbers in 0..255, which are rounded and clipped.
+        The samples.
     columns : sequence of str, optional
         Titles of the columns of a table; by default x0, x1, ...
     names : sequence of str, optional
         Names of the rows: the first column of a table, the file names of images.
     key : str, default="X"
         The name of the array in an NPZ archive.
+    white : float, default=255.0
+        The number that is white in images; 0 is black, and what lies beyond is clipped.
 
     Raises
     ------
@@ -197,7 +200,7 @@ def write(
                 f"has shape {array.shape}; write it to .npy, or to .csv if it has two dimensions"
             )
         with whole_folder(path) as temporary:
-            write_images(temporary, array, names)
+            write_images(temporary, array, names, white)
         return
     suffix, _ = _suffix(path)
     if array.ndim > 2 and suffix not in (".npy", ".npz"):

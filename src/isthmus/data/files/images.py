@@ -88,15 +88,17 @@ def image_shaped(array: Array) -> bool:
     return array.ndim == 3 or (array.ndim == 4 and array.shape[-1] in (1, 3))
 
 
-def write_images(folder: Path, array: Array, names: Sequence[str] | None) -> None:
+def write_images(
+    folder: Path, array: Array, names: Sequence[str] | None, white: float = 255.0
+) -> None:
     """Write each sample as a PNG file into an existing folder.
 
-    Numbers are taken to lie in 0..255: rounded, and clipped to that range.
+    Numbers are taken to lie in 0..white: scaled to bytes, rounded and clipped.
     """
     pillow = require("PIL.Image", "image")
     for name, sample in zip(_file_names(names, len(array)), array, strict=True):
         if sample.dtype != np.uint8:
-            scaled = sample * 255 if sample.dtype == bool else sample
+            scaled = sample * (255.0 if sample.dtype == bool else 255.0 / white)
             sample = np.clip(np.rint(np.nan_to_num(scaled)), 0, 255).astype(np.uint8)
         if sample.ndim == 3 and sample.shape[-1] == 1:
             sample = sample[..., 0]
