@@ -29,6 +29,15 @@ __all__ = ["FORMAT_VERSION", "describe", "load", "save"]
 
 FORMAT_VERSION = 1
 _KIND = "model"
+# What rebuilding may raise where a header's parts do not belong together.
+_MISFITS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _CUSTOM = "custom"  # stands in the file for an object that JSON cannot hold
 _PART = "part"  # a corruption of isthmus.nn, by name and fields
 
@@ -128,7 +137,14 @@ def load(
         model = _rebuild(header, tensors, path, network, estimator)
     except IsthmusError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(
             f"{path} is damaged: its contents do not fit together ({reason})"
@@ -161,6 +177,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     header = read_header(path, _KIND)
     _check_format(header, path)
     history = header.pop("history", [])
+    if not isinstance(history, list):
+        raise ModelFileError(f"{path} is damaged: its history is no list")
     header.pop("_tensors_sha256")
     last = history[-1] if history else {}
     return {
@@ -173,11 +191,12 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_format(header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     version = header.get("format")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise ModelFileError(f"{path} is damaged: it names no format version")
     if version > FORMAT_VERSION:
         versions = header.get("versions")
         writer = versions.get("isthmus", "a later") if isinstance(versions, dict) else "a later"
+        writer = " ".join(str(writer).split())
         raise ModelFileError(
             f"{path} has format {version}, which this version ({__version__}) cannot read; it was "
             f"written by Isthmus {writer}: pip install 'isthmus>={writer}'"
@@ -191,6 +210,8 @@ def _to_json(value: Any) -> Any:
 
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, tuple | list) and all(isinstance(v, int | np.integer) for v in value):
@@ -210,6 +231,7 @@ def _rebuild(
     estimator: type[BaseAutoencoder] | None,
 ) -> BaseAutoencoder:
     import numpy as np
+    import torch
 
     from isthmus.data.condition import ConditionEncoder
     from isthmus.data.scaling import Scaler
@@ -218,28 +240,74 @@ def _rebuild(
     from isthmus.training import History
 
     cls = _class(header["class"], estimator)
+    _check_types(header, path)
     model = cls(**_parameters(cls, header["parameters"], network))
     schema = header["schema"]
-    model.schema_ = Schema(tuple(int(s) for s in schema["sample_shape"]), str(schema["layout"]))
-    model.architecture_ = Architecture.from_json(header["architecture"])
-    if model.architecture_.module_shape != model.schema_.module_shape:
-        raise ModelFileError(f"{path} is damaged: the shape of a sample is given in two ways")
-    shift, scale = (tensors[f"scaler.{name}"].numpy() for name in ("shift", "scale"))
-    if not shift.shape == scale.shape == model.schema_.module_shape[:1]:
-        raise ModelFileError(f"{path} is damaged: its scaling does not fit its samples")
-    model.scaler_ = Scaler(str(header["scaling"]), shift, scale)
+    model.schema_ = Schema(tuple(int(s) for s in schema["sample_shape"]), schema["layout"])
+    architecture = model.architecture_ = Architecture.from_json(header["architecture"])
+    if network is not None and architecture.network != "custom":
+        raise InvalidInputError(
+            f"network: the file's model has a {architecture.network} network, which it brings "
+            "along; leave network out"
+        )
+    shift, scale = (tensors[f"scaler.{name}"].double().numpy() for name in ("shift", "scale"))
     condition = header["condition"]
     model.condition_ = None if condition is None else ConditionEncoder.from_json(condition)
+    names = schema["feature_names"]
+    fits = {
+        "the shape of a sample": architecture.module_shape == model.schema_.module_shape,
+        "its scaling": {tensors[f"scaler.{name}"].dtype for name in ("shift", "scale")}
+        == {torch.float64}
+        and shift.shape == scale.shape == model.schema_.module_shape[:1]
+        and bool(np.isfinite(shift).all() and np.isfinite(scale).all() and (scale > 0).all()),
+        "its condition": architecture.condition_dim
+        == (0 if model.condition_ is None else model.condition_.dim),
+        "its column names": names is None or len(names) == schema["n_features_in"],
+        "the size of a layer": min(
+            architecture.latent_dim,
+            *architecture.module_shape,
+            *architecture.hidden,
+            *architecture.channels,
+        )
+        > 0,
+    }
+    for what, fitting in fits.items():
+        if not fitting:
+            raise ModelFileError(f"{path} is damaged: {what} does not fit the rest")
+    model.scaler_ = Scaler(header["scaling"], shift, scale)
     weights = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-    model.module_ = _module(model.architecture_, weights, path, network)
+    model.module_ = _module(architecture, weights, path, network)
     model.history_ = History(header["history"])
-    model.n_iter_ = int(header["n_iter"])
+    model.n_iter_ = header["n_iter"]
     model.fit_seconds_ = float(header["fit_seconds"])
-    model.outcome_ = str(header["outcome"])
-    model.n_features_in_ = int(schema["n_features_in"])
-    if schema["feature_names"] is not None:
-        model.feature_names_in_ = np.asarray(schema["feature_names"], dtype=object)
+    model.outcome_ = header["outcome"]
+    model.n_features_in_ = schema["n_features_in"]
+    if names is not None:
+        model.feature_names_in_ = np.asarray(names, dtype=object)
     return model
+
+
+def _check_types(header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Refuse a header in which something is not what `save` writes."""
+    schema = header["schema"]
+    names = schema["feature_names"]
+    kinds = {
+        "scaling": isinstance(header["scaling"], str),
+        "outcome": isinstance(header["outcome"], str),
+        "n_iter": type(header["n_iter"]) is int and header["n_iter"] >= 0,
+        "fit_seconds": isinstance(header["fit_seconds"], int | float)
+        and 0 <= header["fit_seconds"] < float("inf"),
+        "history": isinstance(header["history"], list)
+        and all(isinstance(record, dict) for record in header["history"]),
+        "layout": schema["layout"] in ("table", "signal", "image"),
+        "n_features_in": type(schema["n_features_in"]) is int and schema["n_features_in"] > 0,
+        "feature_names": names is None
+        or (isinstance(names, list) and all(isinstance(name, str) for name in names)),
+        "likelihood": isinstance(header["architecture"]["likelihood"], str | list),
+    }
+    for name, good in kinds.items():
+        if not good:
+            raise ModelFileError(f"{path} is damaged: its {name} is not what it should be")
 
 
 def _class(name: str, estimator: type[BaseAutoencoder] | None) -> type[BaseAutoencoder]:
@@ -296,20 +364,21 @@ def _module(
     if max(len(architecture.hidden), len(architecture.channels)) > len(weights):
         raise ModelFileError(f"{path} is damaged: it has fewer weights than layers")
     if architecture.network == "custom":
-        custom = None if network is None else (copy.deepcopy(network[0]), copy.deepcopy(network[1]))
-        module = build(architecture, custom=custom)
+        module = build(architecture, custom=copy.deepcopy(network))
     else:
         with torch.device("meta"):  # shapes without memory
             module = build(architecture)
-    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
+    expected = {name: _form(value) for name, value in module.state_dict().items()}
+    found = {name: _form(value) for name, value in weights.items()}
     if expected != found:
         name = min(n for n in {*expected, *found} if expected.get(n) != found.get(n))
         raise ModelFileError(
-            f"{path} does not fit its network: {name} should have the shape "
-            f"{expected.get(name, 'of nothing')}, the file has {found.get(name, 'none')}"
+            f"{path} does not fit its network: {name} should be {expected.get(name, 'absent')}; "
+            f"in the file it is {found.get(name, 'absent')}"
         )
     module.load_state_dict(dict(weights), assign=architecture.network != "custom")
-    for parameter in module.parameters():
-        parameter.requires_grad_()
     return module
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}"

@@ -51,7 +51,8 @@ def write_tensor_file(
     from safetensors.torch import save
 
     text = json.dumps({"kind": kind, **header})
-    blobs = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned: the format holds no two tensors that share memory, as layers used twice do.
+    blobs = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {
         "isthmus": text,
         "isthmus_header_sha256": hashlib.sha256(text.encode()).hexdigest(),
@@ -87,10 +88,11 @@ def read_header(path: PathLike, kind: str) -> dict[str, Any]:
             start = file.read(8)
             _refuse_foreign(path, start, size)
             raw = file.read(int.from_bytes(start, "little"))
-    except OSError as error:
-        raise InvalidInputError(
-            f"path: cannot read {str(path)!r} ({error.strerror or error})"
-        ) from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"path: cannot read {str(path)!r} ({reason})") from error
     try:
         layout = json.loads(raw)
         ends = [entry["data_offsets"][1] for name, entry in layout.items() if name[:2] != "__"]
@@ -102,7 +104,7 @@ def read_header(path: PathLike, kind: str) -> dict[str, Any]:
             raise ModelFileError(f"{path} is damaged: its header does not match its checksum")
         header = json.loads(text)
         found = header["kind"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(
@@ -149,19 +151,20 @@ def read_tensor_file(path: PathLike, kind: str) -> tuple[dict[str, Any], dict[st
 
 
 def _refuse_foreign(path: Path, start: bytes, size: int) -> None:
+    if len(start) < 8:
+        raise ModelFileError(f"{path} is damaged: it has {size} bytes, too few for a header")
+    length = int.from_bytes(start, "little")
+    if length <= min(size - 8, _HEADER_LIMIT):
+        return
     if start[:1] == b"\x80" or start[:2] == b"PK":
         raise ModelFileError(
             f"{path} is a pickle or zip archive; Isthmus reads only the safe files that save() "
             "writes, because a pickle can run code"
         )
-    if len(start) < 8:
-        raise ModelFileError(f"{path} is damaged: it has {size} bytes, too few for a header")
-    length = int.from_bytes(start, "little")
-    if length > min(size - 8, _HEADER_LIMIT):
-        raise ModelFileError(
-            f"{path} is damaged, cut short, or no model file: it has {size} bytes and its header "
-            f"claims {length}"
-        )
+    raise ModelFileError(
+        f"{path} is damaged, cut short, or no model file: it has {size} bytes and its header "
+        f"claims {length}"
+    )
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -51,7 +51,7 @@ class ConditionEncoder:
         """
         if y is None:
             raise InvalidInputError("y: a conditional model needs y, the condition of each sample")
-        values = _as_array(y)
+        values = _as_array(y, n_samples)
         if len(values) != n_samples:
             raise InvalidInputError(
                 f"y: expected {n_samples} values, one a sample; got {len(values)}"
@@ -95,7 +95,7 @@ def fit_condition(y: Any, n_samples: int) -> ConditionEncoder:
             "y: conditional=True needs y, the label or amounts of each sample; "
             "pass fit(X, y) or set conditional=False"
         )
-    values = _as_array(y)
+    values = _as_array(y, n_samples)
     if len(values) != n_samples:
         raise InvalidInputError(f"y: expected {n_samples} values, one a sample; got {len(values)}")
     fractions = values.dtype.kind == "f" and not (values == np.rint(values)).all()
@@ -107,11 +107,26 @@ def fit_condition(y: Any, n_samples: int) -> ConditionEncoder:
     return ConditionEncoder(None, numbers.mean(0).tolist(), deviation.tolist())
 
 
-def _as_array(y: Any) -> NDArray[Any]:
+def _as_array(y: Any, n_samples: int) -> NDArray[Any]:
     values = np.asarray(y.detach().cpu() if is_tensor(y) else y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return values.astype(str) if values.dtype == object else values
+    if values.ndim not in (1, 2):
+        raise InvalidInputError(
+            f"y: expected {n_samples} labels, or rows of amounts, one a sample; got "
+            f"{'one value' if values.ndim == 0 else f'{values.ndim} axes'}"
+        )
+    if values.dtype == object:
+        if any(value is None or value != value for value in values.ravel()):
+            raise InvalidInputError("y: expected a label for every sample; got None or NaN")
+        values = values.astype(str)
+    if values.dtype.kind not in "biufU":
+        raise InvalidInputError(
+            f"y: expected text, booleans or numbers; got {values.dtype}; convert them first"
+        )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InvalidInputError("y: expected finite numbers; got NaN or infinity")
+    return values
 
 
 def _amounts(values: NDArray[Any]) -> NDArray[np.float64]:

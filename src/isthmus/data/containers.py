@@ -141,6 +141,8 @@ def in_one_line(error: ValueError) -> str:
     if text.startswith("Expected 2D"):
         first, *_, remedy = text.splitlines()
         return f"X: {first.rstrip(':')}. {remedy}"
+    if text.startswith("Complex"):
+        text = text.splitlines()[0]
     return f"X: {text}" if not text.startswith("X") else text
 
 
@@ -154,7 +156,7 @@ def like(result: NDArray[Any], X: Any, columns: Sequence[str] | None = None) -> 
     X : array, tensor or DataFrame
         What came in.
     columns : sequence of str, optional
-        Names for the columns of a DataFrame.
+        Names for the columns of a DataFrame; those of `X` where there are as many.
 
     Examples
     --------
@@ -168,6 +170,8 @@ def like(result: NDArray[Any], X: Any, columns: Sequence[str] | None = None) -> 
     library = _library(X)
     if library is None or result.ndim != 2:
         return result
+    if columns is None and result.shape[1] == X.shape[1]:
+        columns = X.columns
     names = list(columns) if columns is not None else [f"x{i}" for i in range(result.shape[1])]
     if library == "pandas":
         return sys.modules["pandas"].DataFrame(result, columns=names, index=X.index)

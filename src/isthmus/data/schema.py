@@ -94,6 +94,8 @@ def infer_schema(array: NDArray[Any], layout: str = "auto") -> Schema:
     ('signal', 'image')
     """
     shape = tuple(int(side) for side in array.shape[1:])
+    if 0 in shape:
+        raise InvalidInputError(f"X: expected samples with values in them; got shape {shape}")
     allowed = {1: ("table",), 2: ("signal", "image"), 3: ("image",)}.get(len(shape), ())
     if not allowed:
         raise InvalidInputError(
@@ -164,7 +166,7 @@ def _range(array: NDArray[Any]) -> tuple[float, float]:
     low, high = np.min(array), np.max(array)
     if np.isnan(low):  # rare, and the fast path allocates nothing
         if np.isnan(array).all():
-            return 0.5, 0.5
+            return 0.5, 0.5  # a column of nothing is like a constant one
         low, high = np.nanmin(array), np.nanmax(array)
     return float(low), float(high)
 

@@ -196,6 +196,8 @@ def build(
         missing=architecture.missing,
     )
     if custom is not None:
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            raise InvalidInputError("network: your encoder and decoder have no parameters to train")
         check_shapes(module, architecture.module_shape, architecture.latent_dim)
     return module
 

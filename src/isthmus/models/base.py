@@ -167,6 +167,7 @@ class BaseAutoencoder(
         """
         check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
         array = self._validate(X, reset=True)
+        self.__dict__.pop("module_", None)  # a refit that fails must not leave half an old model
         describe(self, array, y)
         x, condition = self._inputs(array, y)
         fitting.fit(self, X, y, x, condition)
@@ -195,6 +196,9 @@ class BaseAutoencoder(
 
     def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
         X = to_arrays(X)
+        if not reset and self.schema_.layout != "table":
+            # Before scikit-learn's own check, which takes the height for the number of features.
+            self._check_shape(np.shape(X)[1:])
         try:
             array: NDArray[Any] = validate_data(
                 self,
@@ -207,26 +211,29 @@ class BaseAutoencoder(
             )
         except ValueError as error:
             raise InvalidInputError(in_one_line(error)) from None
+        except TypeError as error:
+            if "parse" in str(error):  # scikit-learn's word for a sparse matrix is a TypeError
+                raise InvalidInputError(f"X: {error}") from None
+            raise
         names = getattr(self, "feature_names_in_", None)
         check_values(array, allow_nan=self.missing == "ignore", names=names)
-        if not reset and array.shape[1:] != self.schema_.sample_shape:
+        if not reset:
+            self._check_shape(array.shape[1:])
+        return array
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        if shape != self.schema_.sample_shape:
             raise InvalidInputError(
                 f"X: expected samples of shape {self.schema_.sample_shape}, as in the fit; "
-                f"got {array.shape[1:]}"
+                f"got {shape}"
             )
-        return array
 
     def _custom(self) -> tuple[nn.Module, nn.Module] | None:
         """Return copies of the user's networks, which stay as they were handed in."""
         if isinstance(self.network, str):
             return None
-        if len(self.network) != 2 or not all(isinstance(n, nn.Module) for n in self.network):
-            raise InvalidInputError(
-                "network: expected 'auto', 'dense', 'convolutional' or a pair of torch modules "
-                f"(encoder, decoder); got {self.network!r}"
-            )
         encoder, decoder = self.network
-        return copy.deepcopy(encoder), copy.deepcopy(decoder)
+        return copy.deepcopy((encoder, decoder))  # at once: they may share layers
 
     # Using a fitted model ------------------------------------------------------------------
 
@@ -267,13 +274,17 @@ class BaseAutoencoder(
             In the container of `X`; for classes, the most probable one.
         """
         check_is_fitted(self, "module_")
-        codes = np.asarray(to_arrays(X), dtype=np.float32)
+        try:
+            codes = np.asarray(to_arrays(X), dtype=np.float32)
+        except (TypeError, ValueError):
+            raise InvalidInputError("X: expected numbers, one code a row; got text") from None
         if codes.ndim != 2 or codes.shape[1] != self.architecture_.latent_dim:
             raise InvalidInputError(
                 f"X: expected codes of shape (n, {self.architecture_.latent_dim}); "
                 f"got {codes.shape}"
             )
-        check_values(codes, allow_nan=False)
+        if not np.isfinite(codes).all():
+            raise InvalidInputError("X: expected finite codes; got NaN or infinity")
         condition = self._encode_condition(y, len(codes))
         decoded = self._map(self.module_.decode, torch.from_numpy(codes.copy()), condition)
         return like(self.scaler_.backward(decoded, self.schema_), X, self._names())
@@ -295,7 +306,7 @@ class BaseAutoencoder(
         """
         x, condition = self._prepare(X, y)
         output = self._map(self.module_, x, condition)
-        return like(self.scaler_.backward(output, self.schema_), X, self._names())
+        return like(self.scaler_.backward(output, self.schema_), X)
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return log p(x) of each sample or its bound, in nats; higher is more normal.
@@ -321,6 +332,11 @@ class BaseAutoencoder(
         noise = torch.randn(_SCORE_DRAWS // 2, size, generator=torch.Generator().manual_seed(0)).to(
             next(module.parameters()).device
         )
+        # Second moments of exactly 1, so that what is quadratic in the noise is exact as well.
+        if size <= len(noise):
+            noise = torch.linalg.qr(noise).Q * len(noise) ** 0.5
+        else:
+            noise = noise / noise.square().mean(0).sqrt()
         noise = torch.cat([noise, -noise])  # antithetic: exact for what is linear in the noise
         jacobian = torch.from_numpy(
             np.asarray(self.scaler_.log_scale(self.schema_) * self._densities(), dtype=np.float32)
@@ -389,7 +405,13 @@ class BaseAutoencoder(
             for start in range(0, max(len(x), 1), rows):
                 part = x[start : start + rows].to(device)
                 c = None if condition is None else condition[start : start + rows].to(device)
-                parts.append(function(part, c).float().cpu())
+                count = len(part)
+                if (fill := -count % 16) and device.type == "cpu":
+                    # The tail of a vectorised kernel rounds differently: give it none, so that a
+                    # row's result does not depend on its place.
+                    part = torch.cat([part, part[-1:].expand(fill, *part.shape[1:])])
+                    c = None if c is None else torch.cat([c, c[-1:].expand(fill, -1)])
+                parts.append(function(part, c)[:count].float().cpu())
         return (torch.cat(parts) if len(parts) > 1 else parts[0]).numpy()
 
     def _densities(self) -> NDArray[np.float64] | float:

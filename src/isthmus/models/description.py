@@ -38,6 +38,8 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
         If the parameters do not go with the data.
     """
     estimator.schema_ = infer_schema(array, estimator.layout)
+    if estimator.missing == "ignore" and np.isnan(array[0]).all() and np.isnan(array).all():
+        raise InvalidInputError("X: every value is missing; there is nothing to learn from")
     kinds = infer_kinds(array)
     columns = estimator.schema_.module_shape[0]
     likelihood, scaling = choose_likelihood(
@@ -55,7 +57,8 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
     network = "custom" if custom else str(estimator.network)
     if network == "auto":
         plain = schema.layout == "table" or estimator.tied_weights or max(schema.sample_shape) < 8
-        network = "dense" if plain or estimator.hidden_layer_sizes != "auto" else "convolutional"
+        dense = plain or not isinstance(estimator.hidden_layer_sizes, str)
+        network = "dense" if dense else "convolutional"
     if network == "convolutional" and schema.layout == "table":
         raise InvalidInputError(
             "network: 'convolutional' needs signals (n, length, channels) or images "

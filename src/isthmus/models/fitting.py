@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from isthmus.nn import AutoencoderModule
 from isthmus.training import (
     Checkpoint,
     EpochProgress,
+    History,
     TrainingConfig,
     TrainingState,
     fingerprint,
@@ -103,6 +105,9 @@ def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None)
             module.corruption = estimator._corruption(x)
             module.penalties = estimator._penalties()
         state = new_state(module.to(device), config)
+        if hasattr(estimator, "history_"):
+            state.history = History(estimator.history_.records)
+            state.epoch, state.seconds = estimator.n_iter_, estimator.fit_seconds_
     config = dataclasses.replace(
         _config(estimator, len(x), 0, device),
         max_epochs=1,
@@ -131,12 +136,16 @@ def initial_module(estimator: BaseAutoencoder, x: Tensor, seed: int) -> Autoenco
     )
 
 
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+def draw_seed(random_state: Any) -> int:
     """Return a seed; from the system where none is given, never from a global generator."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 8))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 8))
+    if not isinstance(random_state, Integral) or random_state < 0:
+        raise InvalidInputError(
+            f"random_state: expected a whole number, a RandomState or None; got {random_state!r}"
+        )
     return int(random_state)
 
 
@@ -153,6 +162,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
+        torch.Generator(device)  # not every device that holds numbers can draw them
     except (RuntimeError, AssertionError) as error:
         raise InvalidInputError(
             f"device: {name!r} cannot be used here ({str(error).splitlines()[0]}); "
@@ -235,4 +245,11 @@ def _snapshot(estimator: BaseAutoencoder, state: TrainingState) -> dict[str, Any
         for name, value in vars(estimator).items()
         if name.endswith("_") and not name.startswith("_")
     }
-    return {**fitted, "module_": module, "history_": state.history, "n_iter_": state.epoch}
+    return {
+        **fitted,
+        "module_": module,
+        "history_": History(state.history.records),
+        "n_iter_": state.epoch,
+        "fit_seconds_": state.seconds,
+        "outcome_": state.outcome,
+    }

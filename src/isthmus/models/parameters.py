@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (
-    Hidden,
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils._param_validation import Interval as _Interval
+from torch import nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn import ACTIVATIONS
@@ -96,7 +97,7 @@ COMMON: dict[str, list[Any]] = {
     "patience": [at_least(1, Integral)],
     "precision": [StrOptions({"float32", "bfloat16", "auto"})],
     "device": [str],
-    "checkpoint": [str, Hidden(object)],
+    "checkpoint": [str, os.PathLike, None],
     "checkpoint_interval": [at_least(0)],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -113,17 +114,27 @@ def check_parameters(
     InvalidInputError
         Names the argument, what was expected and what came.
     """
+    network = parameters.get("network", "auto")
+    if not isinstance(network, str):
+        pair = network if isinstance(network, tuple | list) else (network,)
+        if len(pair) != 2 or not all(isinstance(part, nn.Module) for part in pair):
+            found = ", ".join(type(part).__name__ for part in pair)
+            raise InvalidInputError(
+                "network: expected 'auto', 'dense', 'convolutional' or a pair of torch modules "
+                f"(encoder, decoder); got ({found})"
+            )
     try:
         validate_parameter_constraints(constraints, parameters, caller_name=owner)
     except InvalidParameterError as error:
-        raise InvalidInputError(str(error)) from None
+        raise InvalidInputError(" ".join(str(error).split())) from None
     for name in ("hidden_layer_sizes", "channels"):
         sizes = parameters.get(name, "auto")
         if not isinstance(sizes, str) and any(
             not isinstance(size, Integral) or size < 1 for size in sizes
         ):
+            shown = " ".join(repr(sizes).split())
             raise InvalidInputError(
-                f"{name}: expected whole numbers of at least 1, such as (256, 64); got {sizes!r}"
+                f"{name}: expected whole numbers of at least 1, such as (256, 64); got {shown}"
             )
     if not isinstance(parameters.get("channels", "auto"), str) and not len(parameters["channels"]):
         raise InvalidInputError("channels: expected at least one number, such as (32, 64); got ()")

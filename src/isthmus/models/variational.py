@@ -115,7 +115,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             If n_samples is below 1, or a conditional model gets no y.
         """
         check_is_fitted(self, "module_")
-        if n_samples < 1:
+        if not isinstance(n_samples, int | np.integer) or n_samples < 1:
             raise InvalidInputError(
                 f"n_samples: expected a whole number of at least 1; got {n_samples!r}"
             )

@@ -32,7 +32,9 @@ def blank(layer: type[LayerT], *args: Any, **kwargs: Any) -> LayerT:
     torch.nn.Module
         The layer; call `initialise_` before using it.
     """
-    return layer(*args, device="meta", **kwargs).to_empty(device=torch.get_default_device())
+    empty = layer(*args, device="meta", **kwargs)
+    device = torch.get_default_device()
+    return empty if device.type == "meta" else empty.to_empty(device=device)
 
 
 def initialise_(module: nn.Module, generator: torch.Generator | None = None) -> None:
@@ -56,6 +58,8 @@ def initialise_(module: nn.Module, generator: torch.Generator | None = None) -> 
     True
     """
     for layer in module.modules():
+        if any(p.is_meta for p in layer.parameters(recurse=False)):
+            continue
         if isinstance(layer, nn.Linear | _ConvNd):
             fan_in, _ = nn.init._calculate_fan_in_and_fan_out(layer.weight)
             bound = 1 / math.sqrt(max(fan_in, 1))

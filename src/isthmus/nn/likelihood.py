@@ -109,7 +109,14 @@ class _LocationScale(Likelihood):
             raise InvalidInputError(f"scale: expected a number above 0; got {scale!r}")
         self.scale = scale
         if scale == "learned":
-            self.log_scale = nn.Parameter(torch.zeros(()))
+            self.raw_log_scale = nn.Parameter(torch.zeros(()))
+
+    @property
+    def log_scale(self) -> Tensor:
+        """The log of the one learned scale."""
+        # Adam moves any number by about the learning rate a step, and a log scale has further to
+        # go than a weight: it moves ten times as fast.
+        return 10 * self.raw_log_scale
 
     def parameter_channels(self, channels: int) -> int:
         return 2 * channels if self.scale == "predicted" else channels
@@ -121,7 +128,7 @@ class _LocationScale(Likelihood):
             return location, _LOG_SCALE_BOUND * torch.tanh(raw / _LOG_SCALE_BOUND)
         if self.scale == "learned":
             return parameters, self.log_scale
-        return parameters, torch.tensor(math.log(float(self.scale)), device=parameters.device)
+        return parameters, parameters.new_full((), math.log(float(self.scale)))
 
     def mean(self, parameters: Tensor) -> Tensor:
         return self.location_and_log_scale(parameters)[0]
@@ -172,7 +179,8 @@ class Gaussian(_LocationScale):
         key = (n_values, like.dtype, like.device)
         if key not in self._constants:
             value = n_values * (_HALF_LOG_2PI + math.log(float(self.scale)))
-            self._constants[key] = like.new_full((), value)
+            # Not like.new_full: under torch.func that would keep a tensor of the transform.
+            self._constants[key] = torch.full((), value, dtype=like.dtype, device=like.device)
         return self._constants[key]
 
 
@@ -267,7 +275,7 @@ class ContinuousBernoulli(Likelihood):
         small = torch.where(near, parameters, 0.0)
         series = 0.5 + small / 12 - small.pow(3) / 720
         logits = torch.where(near, 1.0, parameters)
-        return torch.where(near, series, 1 / -torch.expm1(-logits) - 1 / logits)
+        return torch.where(near, series, logits.sigmoid() / torch.tanh(logits / 2) - 1 / logits)
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         # The inverse distribution function for |l|, mirrored where l < 0.

@@ -6,6 +6,7 @@ minimise  E[−log p(x|z)] + β D(q(z|x̃) ‖ p(z)) + Σ λᵢ Ωᵢ,   x̃ ~ C
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from isthmus.errors import InvalidInputError
 from isthmus.nn.corruption import Corruption
 from isthmus.nn.latent import Deterministic, GaussianLatent, Latent
 from isthmus.nn.likelihood import Gaussian, Likelihood
+from isthmus.nn.modes import evaluation_mode
 from isthmus.nn.penalty import Penalty
 
 __all__ = ["AutoencoderModule", "Losses"]
@@ -186,7 +188,12 @@ class AutoencoderModule(nn.Module):
             observed = ~torch.isnan(x)
             x = torch.nan_to_num(x, nan=0.0)
         if self.corruption is not None and self.training:
-            seen = self.corruption(seen, generator)
+            clean, seen = seen, self.corruption(seen, generator)
+            if seen.shape != clean.shape:
+                raise InvalidInputError(
+                    f"corruption: expected to keep the shape {tuple(clean.shape)}; "
+                    f"got {tuple(seen.shape)}"
+                )
         h = self._encode(seen, condition, generator)
         if h.dtype == torch.bfloat16:
             h = h.float()
@@ -262,40 +269,37 @@ def check_shapes(
     InvalidInputError
         If a network fails on its input or gives a shape other than the one that is needed.
     """
-    training = module.training
-    module.eval()
     per_code = module.latent.n_parameters
-    x = torch.zeros(2, *sample_shape, device=next(module.parameters()).device)
-    shape = tuple(module.likelihood.features(x).shape[1:])
-    with torch.no_grad():
-        h = _try(module.encoder, module.likelihood.features(x), f"encoder on a batch of {shape}")
-        expected = None if latent_dim is None else per_code * latent_dim
-        if (
-            h.ndim != 2
-            or (expected is not None and h.shape[1] != expected)
-            or h.shape[1] % per_code
-        ):
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    features = module.likelihood.features(torch.zeros(2, *sample_shape, device=device))
+    shape = tuple(features.shape[1:])
+    with evaluation_mode(module), torch.no_grad():
+        h = _try(module.encoder, features, f"encoder on a batch of {shape}")
+        wanted = None if latent_dim is None else per_code * latent_dim
+        if h.ndim != 2 or (wanted is not None and h.shape[1] != wanted) or h.shape[1] % per_code:
             raise InvalidInputError(
-                f"network: the encoder must give (n, {expected or 'latent_dim'}) from (n, "
+                f"network: the encoder must give (n, {wanted or 'latent_dim'}) from (n, "
                 f"{', '.join(map(str, shape))}); it gave {tuple(h.shape)} for n = 2"
             )
         size = h.shape[1] // per_code
-        z = torch.zeros(2, size, device=x.device)
-        output = _try(module.decoder, z, f"decoder on codes of size {size}")
-    wanted = (2, module.likelihood.parameter_channels(sample_shape[0]), *sample_shape[1:])
-    if tuple(output.shape) != wanted:
+        codes = torch.zeros(2, size, device=device)
+        output = _try(module.decoder, codes, f"decoder on codes of size {size}")
+    expected = (2, module.likelihood.parameter_channels(sample_shape[0]), *sample_shape[1:])
+    if tuple(output.shape) != expected:
         raise InvalidInputError(
-            f"network: the decoder must give {wanted} for n = 2 codes (channels first); "
+            f"network: the decoder must give {expected} for n = 2 codes (channels first); "
             f"it gave {tuple(output.shape)}"
         )
-    module.train(training)
     return size
 
 
 def _try(network: nn.Module, x: Tensor, what: str) -> Tensor:
     try:
-        result: Tensor = network(x)
+        result: Any = network(x)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidInputError(f"network: the {what} failed: {reason}") from error
+    if not isinstance(result, Tensor):
+        name, kind = what.split()[0], type(result).__name__
+        raise InvalidInputError(f"network: the {name} must give one tensor; it gave a {kind}")
     return result

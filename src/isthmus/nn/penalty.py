@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from isthmus.errors import InvalidInputError
 from isthmus.nn.activation import SLOPES
 from isthmus.nn.latent import Deterministic, TopK
+from isthmus.nn.modes import evaluation_mode
 from isthmus.nn.networks import Dense
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class KLSparsity:
 class Contractive:
     """‖∂z/∂x‖²_F, averaged over the batch (Rifai, Vincent, Muller, Glorot & Bengio 2011).
 
+    The Jacobian is that of the encoder in evaluation mode: without dropout, and with the running
+    statistics of a batch normalisation, which would otherwise tie the samples to each other.
+
     Parameters
     ----------
     method : {"auto", "closed", "exact", "estimate"}, default="auto"
@@ -161,7 +165,8 @@ class Contractive:
             h: Tensor = module.encoder(sample[None])
             return module.latent.mean(h)[0]
 
-        jacobian: Tensor = torch.func.vmap(torch.func.jacrev(code))(x)
+        with evaluation_mode(module.encoder):
+            jacobian: Tensor = torch.func.vmap(torch.func.jacrev(code))(x)
         return jacobian.square().sum() / len(x)
 
     def _estimate(
@@ -169,7 +174,7 @@ class Contractive:
     ) -> Tensor:
         # Also under no_grad (a validation loss) the Jacobian is needed.
         training = torch.is_grad_enabled()
-        with torch.enable_grad():
+        with torch.enable_grad(), evaluation_mode(module.encoder):
             x = x.detach().requires_grad_()
             z = module.latent.mean(module.encoder(x))
             total = z.new_zeros(())

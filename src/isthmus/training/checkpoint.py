@@ -129,8 +129,9 @@ class Checkpoint:
             if global_random:
                 torch.set_rng_state(tensors["global"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             raise ModelFileError(
-                f"{self.path} cannot be resumed from ({error}); delete it to begin anew"
+                f"{self.path} cannot be resumed from ({reason}); delete it to begin anew"
             ) from error
         return True
 

@@ -58,7 +58,8 @@ class History:
 
     def to_frame(self) -> Any:
         """Return the records as a pandas DataFrame, one row an epoch, indexed by ``epoch``."""
-        return require("pandas", "table").DataFrame(self.records).set_index("epoch")
+        pandas = require("pandas", "table")
+        return pandas.DataFrame(self.records, columns=self.names or ["epoch"]).set_index("epoch")
 
     def __repr__(self) -> str:
         if not self.records:

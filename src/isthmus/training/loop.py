@@ -45,6 +45,18 @@ def batches(n_rows: int, batch_size: int, shuffler: torch.Generator) -> Iterator
         yield from order.split(batch_size)
 
 
+def count_batches(n_rows: int, batch_size: int) -> int:
+    """Return how many batches `batches` gives.
+
+    Examples
+    --------
+    >>> count_batches(65, 32), count_batches(66, 32)
+    (2, 3)
+    """
+    joins = n_rows > batch_size > 1 and n_rows % batch_size == 1
+    return math.ceil(n_rows / batch_size) - joins
+
+
 def evaluate(
     module: AutoencoderModule,
     x: Tensor,
@@ -173,9 +185,9 @@ def train(
             if before_epoch is not None:
                 before_epoch(state)
             module.train()
-            record = _epoch(state, x, condition, config, validation, step)
+            record, monitored = _epoch(state, x, condition, config, validation, step)
             state.seconds = record["seconds"] = time.perf_counter() - clock
-            _judge(state, record, config)
+            _judge(state, record["loss"], monitored, config)
             state.history.append(record)
             stops = [hook(state, record) for hook in after_epoch]  # every hook is called
             if any(stops) and not state.outcome:
@@ -197,10 +209,10 @@ def _epoch(
     config: TrainingConfig,
     validation: tuple[Tensor, Tensor | None] | None,
     step: Step,
-) -> dict[str, float]:
-    """Run one epoch and return its record."""
+) -> tuple[dict[str, float], float]:
+    """Run one epoch; return its record, and the loss by which it is judged."""
     state.coefficients = config.coefficients_at(state.epoch)
-    total_steps = config.max_epochs * math.ceil(len(x) / config.batch_size)
+    total_steps = config.max_epochs * count_batches(len(x), config.batch_size)
     factor = LEARNING_RATE_SCHEDULES[config.learning_rate_schedule]
     moves = config.learning_rate_schedule == "cosine"
     rate = config.learning_rate * state.rate_scale
@@ -222,21 +234,21 @@ def _epoch(
     means = _average(parts, sizes)
     record = {"epoch": state.epoch, "loss": float(means.weighted(state.coefficients))}
     record |= {name: float(value) for name, value in means.items()}
+    # Judged with the coefficients as they will be: epochs of a warm-up compare with later ones.
+    final = config.coefficients_at(max(state.epoch - 1, config.warmup_epochs))
+    monitored = float(means.weighted(final))
     if validation is not None:
         held_out = evaluate(state.module, *validation, seed=config.seed + 3)
-        # With the coefficients as they will be: losses of a warm-up compare with those after it.
-        final = config.coefficients_at(max(state.epoch, config.warmup_epochs))
-        record["val_loss"] = float(held_out.weighted(final))
+        record["val_loss"] = monitored = float(held_out.weighted(final))
         record |= {f"val_{name}": float(value) for name, value in held_out.items()}
     record["learning_rate"] = rate
     record |= {f"coefficient_{name}": value for name, value in state.coefficients.items()}
-    return record
+    return record, monitored
 
 
-def _judge(state: TrainingState, record: dict[str, float], config: TrainingConfig) -> None:
+def _judge(state: TrainingState, loss: float, value: float, config: TrainingConfig) -> None:
     """Keep the best weights, lower the learning rate, and decide whether to stop."""
-    value = record.get("val_loss", record["loss"])
-    if not (math.isfinite(value) and math.isfinite(record["loss"])):
+    if not (math.isfinite(value) and math.isfinite(loss)):
         if not state.best:
             raise DivergedError(
                 f"the loss became {value} in epoch {state.epoch}, before there was a usable state: "
@@ -251,8 +263,9 @@ def _judge(state: TrainingState, record: dict[str, float], config: TrainingConfi
         state.outcome = "diverged"
         return
     warming = state.epoch <= config.warmup_epochs
-    improved = value < state.best_value - _IMPROVEMENT * abs(state.best_value)
-    if warming or not state.best or value < state.best_value:
+    first = not state.best
+    improved = first or value < state.best_value - _IMPROVEMENT * abs(state.best_value)
+    if warming or first or value < state.best_value:
         # During a warm-up the latest state counts as the best: the objective is not yet its own.
         state.best_value, state.best_epoch = value, state.epoch
         for name, tensor in state.module.state_dict().items():
