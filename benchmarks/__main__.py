@@ -17,7 +17,9 @@ from benchmarks.ledger import write_page
 NAMES = [
     "startup",
     "speed",
+    "precision",
     "pca",
+    "defaults",
     "mnist_reconstruction",
     "mnist_denoising",
     "mnist_variational",

@@ -36,8 +36,9 @@ def run() -> None:
             likelihood="gaussian",
             scaling=None,
             early_stopping=False,
-            max_epochs=300,
-            learning_rate=3e-3,
+            max_epochs=600,
+            learning_rate=0.05,
+            batch_size=128,
             random_state=0,
         ).fit(train)
         ours = squared_error(test, model.reconstruct(test))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     check_place(path)
     if path.is_dir():
         raise InvalidInputError(f"{path}: a file is expected, this is a folder; name another")
-    temporary = path.with_name(f".{os.getpid()}.tmp-{path.name}")
+    temporary = _temporary(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -76,7 +77,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path` to fill, renamed at the end, removed on failure."""
     check_vacant_folder(path)
-    temporary = path.with_name(f".{os.getpid()}.tmp-{path.name}")
+    temporary = _temporary(path)
     try:
         temporary.mkdir()
         yield temporary
@@ -87,6 +88,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise _refused(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    """Return a name beside `path` that no other process or thread writes to."""
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp-{path.name}")
 
 
 def _refused(path: Path, error: OSError) -> InvalidInputError:

@@ -87,7 +87,7 @@ class KLSparsity:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the divergence of the mean activities of `z` (n, latent_dim) from ρ."""
-        activity = z.mean(0).clamp(1e-6, 1 - 1e-6)
+        activity = z.mean(0).clamp(1e-12, 1 - 1e-6)  # finite logs; gradients for dead units too
         rho = torch.as_tensor(self.rho, dtype=z.dtype, device=z.device)
         on = torch.xlogy(rho, rho) - rho * activity.log()
         off = torch.xlogy(1 - rho, 1 - rho) - (1 - rho) * torch.log1p(-activity)

@@ -37,6 +37,7 @@ class EpochProgress:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._shown = time.monotonic()
+        self._unshown: str | None = None  # the last line, if it was not written
 
     def __enter__(self) -> EpochProgress:
         if self.verbose == 1 and sys.stderr.isatty():
@@ -64,6 +65,8 @@ class EpochProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        elif self._unshown is not None and error is None:
+            self._write(self._unshown)  # a fit that stopped early says where
 
     def update(self, record: dict[str, float]) -> None:
         """Show the record of an epoch, see `History`."""
@@ -76,12 +79,17 @@ class EpochProgress:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=epoch, loss=loss)
             return
-        last = epoch == self.max_epochs
-        if self.verbose > 1 or last or time.monotonic() - self._shown >= _LOG_SECONDS:
-            self._shown = time.monotonic()
-            left = record["seconds"] / epoch * (self.max_epochs - epoch)
-            sys.stderr.write(
-                f"{self.name}: epoch {epoch}/{self.max_epochs}, {loss}, "
-                f"{record['seconds']:.0f} s, at most {left:.0f} s left\n"
-            )
-            sys.stderr.flush()
+        left = record["seconds"] / epoch * (self.max_epochs - epoch)
+        line = (
+            f"{self.name}: epoch {epoch}/{self.max_epochs}, {loss}, "
+            f"{record['seconds']:.0f} s, at most {left:.0f} s left\n"
+        )
+        if self.verbose > 1 or time.monotonic() - self._shown >= _LOG_SECONDS:
+            self._write(line)
+        else:
+            self._unshown = line
+
+    def _write(self, line: str) -> None:
+        self._shown, self._unshown = time.monotonic(), None
+        sys.stderr.write(line)
+        sys.stderr.flush()
