@@ -126,7 +126,7 @@ def estimators(seed: int, quick: bool) -> dict[str, Any]:
     generative = common | {
         "likelihood": "gaussian_learned_scale",
         "scaling": None,
-        "beta_warmup": 1 if quick else 100,
+        "beta_warmup": 1 if quick else 30,
         "max_epochs": 2 if quick else 300,
     }
     return {

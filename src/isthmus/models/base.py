@@ -28,17 +28,14 @@ from isthmus.data.containers import (
 from isthmus.data.scaling import Scaler
 from isthmus.data.schema import Schema
 from isthmus.errors import InvalidInputError
-from isthmus.models import fitting
+from isthmus.models import fitting, inference
 from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
 from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters, unknown_parameter
-from isthmus.nn import AutoencoderModule, Corruption, Mixed, Penalty
-from isthmus.nn.likelihood import Likelihood
+from isthmus.nn import AutoencoderModule, Corruption, Penalty
 from isthmus.training import Coefficient, History, TrainingState
 
 __all__ = ["BaseAutoencoder"]
-
-_SCORE_DRAWS = 16  # of the code, for a score: the same for every sample
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -327,29 +324,7 @@ class BaseAutoencoder(
         array of shape (n,), float32
         """
         x, condition = self._prepare(X, y)
-        module = self.module_
-        size = self.architecture_.latent_dim
-        noise = torch.randn(_SCORE_DRAWS // 2, size, generator=torch.Generator().manual_seed(0)).to(
-            next(module.parameters()).device
-        )
-        # Second moments of exactly 1, so that what is quadratic in the noise is exact as well.
-        if size <= len(noise):
-            noise = torch.linalg.qr(noise).Q * len(noise) ** 0.5
-        else:
-            noise = noise / noise.square().mean(0).sqrt()
-        noise = torch.cat([noise, -noise])  # antithetic: exact for what is linear in the noise
-        jacobian = torch.from_numpy(
-            np.asarray(self.scaler_.log_scale(self.schema_) * self._densities(), dtype=np.float32)
-        ).to(noise.device)
-
-        def score(part: Tensor, c: Tensor | None) -> Tensor:
-            log_prob, divergence = module.log_prob(part, c, noise)
-            seen = torch.isnan(part).logical_not() if self.missing == "ignore" else 1.0
-            total = (log_prob - jacobian * seen).flatten(1).sum(1)
-            return total if divergence is None else total - divergence
-
-        draws = _SCORE_DRAWS if module.latent.stochastic else 1
-        return like(self._map(score, x, condition, cost=draws), X)
+        return like(inference.log_density(self, x, condition), X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of `score_samples`, in nats a sample."""
@@ -391,38 +366,8 @@ class BaseAutoencoder(
         encoder: ConditionEncoder = self.condition_
         return torch.from_numpy(encoder.encode(y, n_samples))
 
-    def _map(
-        self, function: Any, x: Tensor, condition: Tensor | None, cost: int = 1
-    ) -> NDArray[np.float32]:
-        """Apply a function to chunks of rows, without gradients, and join the results."""
-        self.module_.eval()
-        device = next(self.module_.parameters()).device
-        # About 4 million values at a time, and 16,384 rows: larger and smaller are both slower.
-        values = max(self.schema_.n_values, 1) * cost
-        rows = min(max((1 << 22) // values, 64), 16_384)
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, max(len(x), 1), rows):
-                part = x[start : start + rows].to(device)
-                c = None if condition is None else condition[start : start + rows].to(device)
-                count = len(part)
-                if (fill := -count % 16) and device.type == "cpu":
-                    # The tail of a vectorised kernel rounds differently: give it none, so that a
-                    # row's result does not depend on its place.
-                    part = torch.cat([part, part[-1:].expand(fill, *part.shape[1:])])
-                    c = None if c is None else torch.cat([c, c[-1:].expand(fill, -1)])
-                parts.append(function(part, c)[:count].float().cpu())
-        return (torch.cat(parts) if len(parts) > 1 else parts[0]).numpy()
-
-    def _densities(self) -> NDArray[np.float64] | float:
-        """Tell which features have a density, whose log changes with the units."""
-        likelihood: Likelihood = self.module_.likelihood
-        if not isinstance(likelihood, Mixed):
-            return float(likelihood.continuous)
-        flags = np.zeros(len(likelihood.order))
-        for part, group in zip(likelihood.parts, likelihood.groups, strict=True):
-            flags[group] = float(bool(part.continuous))
-        return flags
+    def _map(self, function: Any, x: Tensor, condition: Tensor | None) -> NDArray[np.float32]:
+        return inference.map_rows(self.module_, function, x, condition)
 
     def _names(self) -> list[str] | None:
         names = getattr(self, "feature_names_in_", None)

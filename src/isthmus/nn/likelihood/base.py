@@ -1,0 +1,71 @@
+"""What every likelihood offers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Likelihood"]
+
+
+class Likelihood(nn.Module):
+    """Base of the likelihoods: a distribution of each value given the decoder's output.
+
+    A new one needs `log_prob`, `mean` and `sample`, and `parameter_channels` and `features` where
+    the defaults do not fit.
+
+    Attributes
+    ----------
+    continuous : bool
+        Whether `log_prob` is the log of a density, which changes with the units of the data.
+    support : tuple of float or None
+        Lowest and highest value that has a probability; None for the whole line.
+    """
+
+    continuous = True
+    support: tuple[float, float] | None = None
+
+    def parameter_channels(self, channels: int) -> int:
+        """Return how many channels the decoder must give for `channels` channels of data."""
+        return channels
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the encoder sees of `x`: `x` itself, except for classes (one-hot)."""
+        return x
+
+    def feature_channels(self, channels: int) -> int:
+        """Return how many channels `features` has for `channels` channels of data."""
+        return channels
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """Return log p(x|z) of each value, in nats, in the shape of `x`."""
+        raise NotImplementedError
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x|z], in the shape of the data."""
+        raise NotImplementedError
+
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw x from p(x|z), in the shape of the data."""
+        raise NotImplementedError
+
+    def prediction(self, parameters: Tensor) -> Tensor:
+        """Return the value to show for x: the mean, except for classes (the most probable)."""
+        return self.mean(parameters)
+
+    def loss(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Return −log p(x|z) in nats a sample: summed over values, averaged over the batch.
+
+        Parameters
+        ----------
+        parameters : Tensor
+            The decoder's output.
+        x : Tensor of shape (n, channels, ...)
+            The data.
+        observed : Tensor of bool, optional
+            Where false, the value is missing and does not count.
+        """
+        log_prob = self.log_prob(parameters, x)
+        if observed is not None:
+            log_prob = log_prob * observed
+        return -log_prob.sum() / len(x)

@@ -1,0 +1,77 @@
+"""Classes through a softmax."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from isthmus.errors import InvalidInputError
+from isthmus.nn.likelihood.base import Likelihood
+
+__all__ = ["Categorical"]
+
+
+class Categorical(Likelihood):
+    """One of K classes 0 … K−1 for each value, through a softmax.
+
+    The decoder gives K logits a value, as channels (K · channels, class by class); the encoder sees
+    the classes one-hot.
+
+    Parameters
+    ----------
+    n_classes : int
+        K, at least 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Categorical(4).log_prob(torch.zeros(1, 4), torch.zeros(1, 1))
+    tensor([[-1.3863]])
+    """
+
+    continuous = False
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        if n_classes < 2:
+            raise InvalidInputError(f"n_classes: expected at least 2; got {n_classes!r}")
+        self.n_classes = n_classes
+        self.support = (0.0, float(n_classes - 1))
+
+    def parameter_channels(self, channels: int) -> int:
+        return self.n_classes * channels
+
+    def feature_channels(self, channels: int) -> int:
+        return self.n_classes * channels
+
+    def features(self, x: Tensor) -> Tensor:
+        levels = torch.arange(self.n_classes, device=x.device, dtype=x.dtype)
+        one_hot = x.unsqueeze(1) == levels.view(-1, *[1] * (x.ndim - 1))  # NaN: no class at all
+        return one_hot.to(x.dtype).flatten(1, 2)
+
+    def _logits(self, parameters: Tensor) -> Tensor:
+        logits: Tensor = parameters.unflatten(1, (self.n_classes, -1))  # (n, K, channels, …)
+        return logits
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return -F.cross_entropy(self._logits(parameters), x.long(), reduction="none")
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return the expected class index, which has a meaning where classes are levels."""
+        probabilities = self._logits(parameters).softmax(1)
+        levels = torch.arange(self.n_classes, device=parameters.device, dtype=parameters.dtype)
+        expected: Tensor = torch.tensordot(probabilities, levels, dims=([1], [0]))
+        return expected
+
+    def prediction(self, parameters: Tensor) -> Tensor:
+        return self._logits(parameters).argmax(1).to(parameters.dtype)
+
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        # Gumbel-max: the arg max of logits plus Gumbel noise is a draw from the softmax.
+        logits = self._logits(parameters)
+        noise = torch.empty_like(logits).exponential_(generator=generator).log_().neg_()
+        return (logits + noise).argmax(1).to(parameters.dtype)
+
+    def extra_repr(self) -> str:
+        return f"n_classes={self.n_classes}"
