@@ -6,12 +6,14 @@ import copy
 import dataclasses
 import json
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.atomic import check_place
 from isthmus.errors import InvalidInputError
 from isthmus.models.architecture import build
 from isthmus.models.parameters import auto_batch_size, auto_max_epochs
@@ -226,6 +228,7 @@ def _checkpoint(
         raise InvalidInputError(
             "checkpoint: a fit can be resumed only with a fixed seed; set random_state to a number"
         )
+    check_place(Path(estimator.checkpoint))  # now, and not after an hour
     ignored = ("checkpoint", "checkpoint_interval", "verbose", "network")
     settings = {
         name: repr(value)

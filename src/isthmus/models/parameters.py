@@ -141,14 +141,14 @@ def check_parameters(
 
 
 def auto_latent_dim(n_values: int) -> int:
-    """Return ⌈√values⌉, at most 64: an undercomplete code.
+    """Return ⌈√values⌉, at most 64 and less than the values: an undercomplete code.
 
     Examples
     --------
-    >>> [auto_latent_dim(n) for n in (1, 10, 64, 784, 49152)]
-    [1, 4, 8, 28, 64]
+    >>> [auto_latent_dim(n) for n in (1, 2, 10, 64, 784, 49152)]
+    [1, 1, 4, 8, 28, 64]
     """
-    return min(math.isqrt(n_values - 1) + 1, 64)
+    return max(1, min(math.isqrt(n_values - 1) + 1, n_values - 1, 64))
 
 
 def auto_hidden(n_values: int) -> tuple[int, ...]:
