@@ -39,7 +39,7 @@ format: $(VENV)/.installed-dev  ## bring the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev  ## re-run every claim and write benchmarks/results/*.json (about an hour)
+bench: $(VENV)/.installed-dev  ## re-run every claim and write benchmarks/results/*.json (about 40 minutes)
 	$(BIN)/python -m benchmarks
 
 bench-speed: $(VENV)/.installed-dev  ## only the training throughput beside a hand-written loop
