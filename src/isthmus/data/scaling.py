@@ -134,11 +134,16 @@ def _moments(
     mean = np.zeros(columns.sum())
     squares = np.zeros(columns.sum())
     for part in _parts(array, schema, columns):
-        seen = ~np.isnan(part)
-        n = seen.sum(0)
-        safe = np.maximum(n, 1)
-        part_mean = np.where(seen, part, 0.0).sum(0) / safe
-        part_squares = np.where(seen, np.square(part - part_mean), 0.0).sum(0)
+        part_mean = part.mean(0)
+        if np.isnan(part_mean).any():
+            seen = ~np.isnan(part)
+            n = seen.sum(0)
+            part_mean = np.where(seen, part, 0.0).sum(0) / np.maximum(n, 1)
+            part_squares = np.where(seen, np.square(part - part_mean), 0.0).sum(0)
+        else:
+            n = np.full(len(part_mean), len(part))
+            part -= part_mean
+            part_squares = np.einsum("ij,ij->j", part, part)
         total = np.maximum(count + n, 1)
         delta = part_mean - mean
         mean = mean + delta * n / total

@@ -156,6 +156,8 @@ def infer_kinds(array: NDArray[Any]) -> list[str]:
 
 
 def _column_kind(column: NDArray[Any]) -> str:
+    if not _is_whole(column[:1024]):  # nearly every column of fractions ends here
+        return "real"
     low, high = _range(column)
     if low == high or low < 0 or high >= _MOST_CLASSES or not _is_whole(column):
         return "real"
