@@ -174,3 +174,10 @@ def test_sizes():
     assert Reading(mode="rgb").colours() == "RGB"
     with pytest.raises(InvalidInputError, match="L \\(grey\\) or RGB"):
         Reading(mode="CMYK").colours()
+
+
+def test_yaml_knows_a_learning_rate_when_it_sees_one(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("learning_rate: 1e-3\nactivation: tanh\ncheckpoint: 1e-3.file\n")
+    found = read_config(path)
+    assert found == {"learning_rate": 0.001, "activation": "tanh", "checkpoint": "1e-3.file"}

@@ -15,6 +15,7 @@ from isthmus.errors import InvalidInputError, require
 __all__ = ["check_names", "nearest", "parse_assignments", "parse_value", "read_config"]
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")  # text to YAML 1.1, a number to people
 _CONFIG_SUFFIXES = (".toml", ".yaml", ".yml", ".json")
 
 
@@ -160,4 +161,6 @@ def _parsed(text: str, suffix: str) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_plain(item) for item in value)
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float(value)
     return None if isinstance(value, str) and value.lower() == "none" else value

@@ -43,6 +43,12 @@ def to_arrays(X: Any) -> Any:
     InvalidInputError
         If a DataFrame has columns that are no numbers, or images differ in size.
     """
+    if X is None or hasattr(X, "collect"):
+        what = "None" if X is None else f"a lazy {type(X).__name__}; call .collect() first"
+        raise InvalidInputError(f"X: expected an array or a DataFrame; got {what}")
+    if isinstance(X, np.ma.MaskedArray):
+        # Masked is missing, and not the value that lies under the mask.
+        return np.ma.filled(X.astype(np.float64), np.nan) if np.ma.is_masked(X) else X.data
     if is_tensor(X):
         tensor = X.detach().cpu()
         return (tensor if tensor.dtype.itemsize != 2 else tensor.float()).numpy()
@@ -135,14 +141,19 @@ def check_values(
     )
 
 
-def in_one_line(error: ValueError) -> str:
-    """Return the message of scikit-learn's validation, without the array that it may print."""
+def in_one_line(error: ValueError | TypeError) -> str:
+    """Return the message of scikit-learn's validation in a line, without the array it may print.
+
+    Only what it says of the names of columns stays as it is: its own checks compare that text.
+    """
     text = str(error)
     if text.startswith("Expected 2D"):
         first, *_, remedy = text.splitlines()
         return f"X: {first.rstrip(':')}. {remedy}"
     if text.startswith("Complex"):
         text = text.splitlines()[0]
+    if not text.startswith("The feature names"):
+        text = " ".join(text.split())
     return f"X: {text}" if not text.startswith("X") else text
 
 

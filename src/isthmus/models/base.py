@@ -173,6 +173,9 @@ class BaseAutoencoder(
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train one epoch on some rows; the first call also decides likelihood and scaling.
 
+        The optimiser's moments are kept from call to call, also by pickling, but not by `save`: a
+        loaded model trains on from its weights with a fresh optimiser.
+
         Parameters
         ----------
         X, y
@@ -209,8 +212,9 @@ class BaseAutoencoder(
         except ValueError as error:
             raise InvalidInputError(in_one_line(error)) from None
         except TypeError as error:
-            if "parse" in str(error):  # scikit-learn's word for a sparse matrix is a TypeError
-                raise InvalidInputError(f"X: {error}") from None
+            # scikit-learn's word for a sparse matrix, and for names that are not all text.
+            if "parse" in str(error) or str(error).startswith("Feature names"):
+                raise InvalidInputError(in_one_line(error)) from None
             raise
         names = getattr(self, "feature_names_in_", None)
         check_values(array, allow_nan=self.missing == "ignore", names=names)
@@ -280,6 +284,8 @@ class BaseAutoencoder(
                 f"X: expected codes of shape (n, {self.architecture_.latent_dim}); "
                 f"got {codes.shape}"
             )
+        if not len(codes):
+            raise InvalidInputError("X: expected at least one code; got none")
         if not np.isfinite(codes).all():
             raise InvalidInputError("X: expected finite codes; got NaN or infinity")
         condition = self._encode_condition(y, len(codes))

@@ -96,6 +96,11 @@ def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor
 def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None) -> None:
     """Train the estimator's module one epoch on `x`, going on with the optimiser's state."""
     device = choose_device(estimator.device)
+    if len(x) == 1 and estimator.normalization == "batch":
+        raise InvalidInputError(
+            "X: normalization='batch' needs at least two rows at a time; got one; collect more "
+            "rows for each call, or use normalization='layer'"
+        )
     state: TrainingState | None = getattr(estimator, "_state", None)
     if state is None:
         seed = draw_seed(estimator.random_state)

@@ -127,6 +127,9 @@ def check_parameters(
         validate_parameter_constraints(constraints, parameters, caller_name=owner)
     except InvalidParameterError as error:
         raise InvalidInputError(" ".join(str(error).split())) from None
+    for name in ("latent_dim", "max_epochs", "batch_size", "patience"):
+        if isinstance(parameters.get(name), bool):
+            raise InvalidInputError(f"{name}: expected a whole number; got {parameters[name]}")
     for name in ("hidden_layer_sizes", "channels"):
         sizes = parameters.get(name, "auto")
         if not isinstance(sizes, str) and any(

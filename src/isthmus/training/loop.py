@@ -196,10 +196,30 @@ def train(
                 state.outcome = "epochs"
             if checkpoint is not None and state.outcome != "diverged":
                 checkpoint.save_if_due(state)
-    if state.outcome == "diverged" or (config.early_stopping and state.best):
-        module.load_state_dict(state.best)
-    module.eval()
+        if state.outcome == "diverged" or (config.early_stopping and state.best):
+            module.load_state_dict(state.best)
+        module.eval()
+        if validation is None or state.outcome == "diverged":
+            _check_usable(module, x, condition, config)
     return state
+
+
+def _check_usable(
+    module: AutoencoderModule, x: Tensor, condition: Tensor | None, config: TrainingConfig
+) -> None:
+    """Refuse weights that no held-out loss has vouched for and that give no finite loss.
+
+    The loss of an epoch is of the weights before each of its steps: those after the last step may
+    be useless though it is finite.
+    """
+    rows = slice(0, 1024)
+    losses = evaluate(module, x[rows], None if condition is None else condition[rows])
+    value = float(losses.weighted(config.coefficients_at(config.warmup_epochs)))
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"the loss of the trained network is {value}: lower learning_rate, set "
+            "gradient_clip=1.0, or check the data for huge values"
+        )
 
 
 def _epoch(
