@@ -81,11 +81,11 @@ def run() -> None:
     digits = (load_digits().data / 16).astype(np.float32)
     # The values are of no consequence for the time of a step.
     large = np.random.default_rng(0).random((60_000, 784), dtype=np.float32)
-    cases: list[tuple[str, NDArray[np.float32], Shape, int, int, float | None]] = [
+    cases: list[tuple[str, NDArray[np.float32], Shape, int, int, float]] = [
         ("digits, 64-32-8, batch 32, blocks of 20 epochs", digits, ((32,), 8, 32), 20, 20, 0.90),
         ("digits, 64-32-8, batch 32, fits of 100 epochs", digits, ((32,), 8, 32), 100, 5, 0.90),
         ("12,000 × 784, 784-512-256-32, batch 128, blocks of 1 epoch", large[:12_000],
-         ((512, 256), 32, 128), 1, 12, None),
+         ((512, 256), 32, 128), 1, 12, 0.95),
         ("60,000 × 784, 784-512-256-32, batch 128, fits of 3 epochs", large,
          ((512, 256), 32, 128), 3, 3, 0.95),
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def run() -> None:
             }
         )
         print(rows[-1], flush=True)
-        holds &= goal is None or bool(middle >= goal)
+        holds &= bool(middle >= goal)
     record(
         "speed",
         claim="Autoencoder.fit trains at 0.95 or more of the throughput of a tight hand-written "
@@ -121,8 +121,8 @@ def run() -> None:
         notes=[
             "float32, two threads, Adam(fused=True), squared error on both sides; the estimator's "
             "time has validation of the data, history, best weights and the NaN guard in it.",
-            "Blocks of one epoch carry the whole fixed cost of a fit on that epoch: they are shown "
-            "for orientation and have no goal.",
+            "Blocks of one epoch carry the whole fixed cost of a fit on that epoch, and lie near "
+            "their goal: on this machine some runs fall below it.",
             "Both sides run after a block of 31 MB was freed, so that glibc keeps large blocks; "
             "the estimator does that by itself.",
         ],
