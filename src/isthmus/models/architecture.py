@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,7 +37,10 @@ from isthmus.nn import (
 )
 from isthmus.nn.module import check_shapes
 
-__all__ = ["Architecture", "LikelihoodSpec", "build", "make_likelihood"]
+__all__ = ["MODULES", "Architecture", "LikelihoodSpec", "build", "make_likelihood"]
+
+# A model file may name these and no others.
+MODULES: dict[str, type[AutoencoderModule]] = {"autoencoder": AutoencoderModule}
 
 # A name, or a list of [name, columns] for a table with several.
 LikelihoodSpec = str | list[tuple[str, list[int]]]
@@ -73,6 +76,10 @@ class Architecture:
         Numbers in a condition.
     missing : bool
         Whether NaN means "not observed".
+    kind : str
+        Which module: a key of `MODULES`.
+    options : dict of str to float
+        What that module takes besides: its keyword arguments.
     """
 
     module_shape: tuple[int, ...]
@@ -90,6 +97,8 @@ class Architecture:
     likelihood: LikelihoodSpec = "gaussian"
     condition_dim: int = 0
     missing: bool = False
+    kind: str = "autoencoder"
+    options: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -186,7 +195,7 @@ def build(
         encoder, decoder = custom
     else:
         encoder, decoder = _networks(architecture, likelihood, latent, generator)
-    module = AutoencoderModule(
+    module = MODULES[architecture.kind](
         encoder,
         decoder,
         latent,
@@ -194,6 +203,7 @@ def build(
         corruption=corruption,
         penalties=penalties,
         missing=architecture.missing,
+        **architecture.options,
     )
     if custom is not None:
         if not any(parameter.requires_grad for parameter in module.parameters()):

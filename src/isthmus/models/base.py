@@ -33,7 +33,7 @@ from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
 from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters, unknown_parameter
 from isthmus.nn import AutoencoderModule, Corruption, Penalty
-from isthmus.training import Coefficient, History, TrainingState
+from isthmus.training import Annealing, Coefficient, History, Step, TrainingState, backpropagation
 
 __all__ = ["BaseAutoencoder"]
 
@@ -44,8 +44,8 @@ class BaseAutoencoder(
 ):
     """The parameters and methods of every estimator; see `Autoencoder` for their meaning.
 
-    A new member of the family is a subclass that overrides `_latent`, `_corruption`, `_penalties`
-    or `_coefficients`, and declares its own parameters as dataclass fields.
+    A new member of the family is a subclass that overrides `_latent`, `_corruption`, `_penalties`,
+    `_coefficients`, `_annealing` or `_step`, and declares its own parameters as dataclass fields.
     """
 
     latent_dim: int | str = "auto"
@@ -80,6 +80,7 @@ class BaseAutoencoder(
 
     _constraints: ClassVar[dict[str, list[Any]]] = COMMON
     _gaussian: ClassVar[str] = "gaussian"  # what "auto" means for real values
+    _dense_only: ClassVar[bool] = False  # whether the mathematics needs fully connected layers
 
     # Fitted attributes: fields that no constructor sets, so that type checkers know them.
     module_: AutoencoderModule = field(init=False)
@@ -132,6 +133,14 @@ class BaseAutoencoder(
     def _coefficients(self) -> dict[str, Coefficient]:
         """Return the coefficients of the terms of the loss that have one."""
         return {}
+
+    def _annealing(self, max_epochs: int) -> Annealing | None:
+        """Return what changes the module from epoch to epoch, if anything does."""
+        return None
+
+    def _step(self) -> Step:
+        """Return the training rule."""
+        return backpropagation
 
     @property
     def _conditional(self) -> bool:

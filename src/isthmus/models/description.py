@@ -55,8 +55,14 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
     schema, custom = estimator.schema_, not isinstance(estimator.network, str)
     values = schema.n_values
     network = "custom" if custom else str(estimator.network)
+    if estimator._dense_only and network not in ("auto", "dense"):
+        raise InvalidInputError(
+            f"network: {type(estimator).__name__} is made of fully connected layers; leave it at "
+            f"'auto'; got {estimator.network!r}"
+        )
     if network == "auto":
         plain = schema.layout == "table" or estimator.tied_weights or max(schema.sample_shape) < 8
+        plain = plain or estimator._dense_only
         dense = plain or not isinstance(estimator.hidden_layer_sizes, str)
         network = "dense" if dense else "convolutional"
     if network == "convolutional" and schema.layout == "table":

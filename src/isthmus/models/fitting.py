@@ -79,6 +79,7 @@ def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor
             None if condition is None else condition.to(device),
             config=config,
             validation=validation,
+            step=estimator._step(),
             before_epoch=begin,
             after_epoch=[end],
             checkpoint=checkpoint,
@@ -127,6 +128,7 @@ def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None)
         x.to(device),
         None if condition is None else condition.to(device),
         config=config,
+        step=estimator._step(),
         state=state,
     )
     estimator._adopt(state)
@@ -207,6 +209,7 @@ def _config(
         patience=int(estimator.patience),
         autocast=_autocast(estimator, device),
         coefficients=coefficients,
+        annealing=estimator._annealing(max_epochs),
         global_random=not isinstance(estimator.network, str),
         seed=seed,
     )

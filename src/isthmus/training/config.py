@@ -10,7 +10,7 @@ from torch import nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.module import AutoencoderModule
-from isthmus.training.schedule import Coefficient, coefficient_at
+from isthmus.training.schedule import Annealing, Coefficient, coefficient_at
 from isthmus.training.step import TrainingState
 
 __all__ = ["TrainingConfig", "new_state"]
@@ -46,6 +46,9 @@ class TrainingConfig:
         Whether to compute in bfloat16 where that is safe.
     coefficients : mapping of str to float or callable
         Of the terms of the loss; 1 where not named. A callable is given the epoch, from 0.
+    annealing : callable, optional
+        Called with the module and the epoch, from 0, before each epoch; its `epochs` says when it
+        has come to its end, and early stopping waits until then.
     global_random : bool, default=False
         Whether the networks draw from torch's global generator: it is then set aside, seeded for
         the fit, and put back.
@@ -64,16 +67,15 @@ class TrainingConfig:
     patience: int = 20
     autocast: bool = False
     coefficients: Mapping[str, Coefficient] = field(default_factory=dict)
+    annealing: Annealing | None = None
     global_random: bool = False
     seed: int = 0
 
     @property
     def warmup_epochs(self) -> int:
-        """Epochs until every coefficient has reached its value."""
-        return max(
-            (int(getattr(coefficient, "epochs", 0)) for coefficient in self.coefficients.values()),
-            default=0,
-        )
+        """Epochs until every coefficient, and the module itself, is as it will be."""
+        moving = (*self.coefficients.values(), self.annealing)
+        return max(int(getattr(part, "epochs", 0)) for part in moving)
 
     def coefficients_at(self, epoch: int) -> dict[str, float]:
         """Return the coefficients of an epoch, counted from 0."""

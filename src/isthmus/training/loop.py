@@ -232,6 +232,8 @@ def _epoch(
 ) -> tuple[dict[str, float], float]:
     """Run one epoch; return its record, and the loss by which it is judged."""
     state.coefficients = config.coefficients_at(state.epoch)
+    if config.annealing is not None:
+        config.annealing(state.module, state.epoch)
     total_steps = config.max_epochs * count_batches(len(x), config.batch_size)
     factor = LEARNING_RATE_SCHEDULES[config.learning_rate_schedule]
     moves = config.learning_rate_schedule == "cosine"

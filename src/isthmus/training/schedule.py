@@ -5,10 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["LEARNING_RATE_SCHEDULES", "Coefficient", "Warmup", "coefficient_at"]
+if TYPE_CHECKING:
+    from isthmus.nn.module import AutoencoderModule
+
+__all__ = ["LEARNING_RATE_SCHEDULES", "Annealing", "Coefficient", "Warmup", "coefficient_at"]
+
+
+class Annealing(Protocol):
+    """What changes a module from epoch to epoch, such as how many units may be active."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs until the module is as it will be."""
+
+    def __call__(self, module: AutoencoderModule, epoch: int) -> None:
+        """Set the module for an epoch, counted from 0."""
 
 
 @dataclass(frozen=True)
