@@ -1,6 +1,7 @@
 """Run benchmarks by name, or all of them; write docs/results.md from the ledger.
 
 python -m benchmarks                 all
+python -m benchmarks --classical     the tables of the papers from 1987 to 2014
 python -m benchmarks speed startup   some
 python -m benchmarks --docs          only the page
 python -m benchmarks --list          their names
@@ -14,6 +15,14 @@ import sys
 
 from benchmarks.ledger import write_page
 
+# The published tables of 1987 to 2014 beside ours.
+CLASSICAL = [
+    "deep_autoencoder",
+    "predictive_sparse",
+    "recirculation",
+    "score_field",
+    "parabola",
+]
 NAMES = [
     "startup",
     "speed",
@@ -23,12 +32,14 @@ NAMES = [
     "mnist_reconstruction",
     "mnist_denoising",
     "mnist_variational",
+    *CLASSICAL,
 ]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none")
+    parser.add_argument("--classical", action="store_true", help="only the papers' tables")
     parser.add_argument("--docs", action="store_true", help="only write docs/results.md")
     parser.add_argument("--list", action="store_true", help="print the names")
     arguments = parser.parse_args()
@@ -36,7 +47,7 @@ def main() -> int:
         print("\n".join(NAMES))
         return 0
     if not arguments.docs:
-        for name in arguments.names or NAMES:
+        for name in arguments.names or (CLASSICAL if arguments.classical else NAMES):
             print(f"== {name}", flush=True)
             importlib.import_module(f"benchmarks.{name}").run()
     write_page()

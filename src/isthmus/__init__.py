@@ -15,21 +15,33 @@ from typing import TYPE_CHECKING, Any
 from isthmus._version import __version__
 
 if TYPE_CHECKING:
+    from isthmus.evaluation import diagnose
     from isthmus.models import (
         Autoencoder,
+        AutoencoderClassifier,
         ContractiveAutoencoder,
         DenoisingAutoencoder,
+        GenerativeStochasticNetwork,
+        PredictiveSparseDecomposition,
+        RecirculationAutoencoder,
         SparseAutoencoder,
+        StackedAutoencoder,
         VariationalAutoencoder,
     )
     from isthmus.persistence import load
 
 _HOME = {
     "Autoencoder": "isthmus.models",
+    "AutoencoderClassifier": "isthmus.models",
     "ContractiveAutoencoder": "isthmus.models",
     "DenoisingAutoencoder": "isthmus.models",
+    "GenerativeStochasticNetwork": "isthmus.models",
+    "PredictiveSparseDecomposition": "isthmus.models",
+    "RecirculationAutoencoder": "isthmus.models",
     "SparseAutoencoder": "isthmus.models",
+    "StackedAutoencoder": "isthmus.models",
     "VariationalAutoencoder": "isthmus.models",
+    "diagnose": "isthmus.evaluation",
     "load": "isthmus.persistence",
 }
 _ROOMS = (
@@ -37,6 +49,7 @@ _ROOMS = (
     "data",
     "errors",
     "evaluation",
+    "geometry",
     "models",
     "nn",
     "persistence",
@@ -46,11 +59,17 @@ _ROOMS = (
 
 __all__ = [
     "Autoencoder",
+    "AutoencoderClassifier",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "GenerativeStochasticNetwork",
+    "PredictiveSparseDecomposition",
+    "RecirculationAutoencoder",
     "SparseAutoencoder",
+    "StackedAutoencoder",
     "VariationalAutoencoder",
     "__version__",
+    "diagnose",
     "load",
 ]
 

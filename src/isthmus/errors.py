@@ -68,7 +68,8 @@ def require(module: str, group: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = {"PIL": "Pillow", "yaml": "PyYAML"}.get(root := module.partition(".")[0], root)
+        names = {"PIL": "Pillow", "yaml": "PyYAML", "umap": "umap-learn"}
+        package = names.get(root := module.partition(".")[0], root)
         raise MissingDependencyError(
             f"{package} is needed for this and is not installed: pip install 'isthmus[{group}]'"
         ) from error

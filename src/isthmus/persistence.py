@@ -23,6 +23,7 @@ from isthmus.tensorfile import read_header, read_tensor_file, write_tensor_file
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from isthmus.models import AutoencoderClassifier
     from isthmus.models.base import BaseAutoencoder
 
 __all__ = ["FORMAT_VERSION", "describe", "load", "save"]
@@ -40,16 +41,31 @@ _MISFITS = (
 )
 _CUSTOM = "custom"  # stands in the file for an object that JSON cannot hold
 _PART = "part"  # a corruption of isthmus.nn, by name and fields
+_ESTIMATOR = "estimator"  # one that is a parameter of another, by name and parameters
 
 
-def save(estimator: BaseAutoencoder, path: str | os.PathLike[str]) -> None:
+def save(estimator: BaseAutoencoder | AutoencoderClassifier, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to one file; see `BaseAutoencoder.save`."""
+    from sklearn.utils.validation import check_is_fitted
+
+    from isthmus.models import AutoencoderClassifier
+
+    check_is_fitted(estimator, "module_")
+    if isinstance(estimator, AutoencoderClassifier):
+        header, tensors = _contents(estimator.autoencoder_)
+        header["classifier"], head = _classifier_contents(estimator)
+        tensors |= head
+    else:
+        header, tensors = _contents(estimator)
+    write_tensor_file(path, _KIND, header, tensors)
+
+
+def _contents(estimator: BaseAutoencoder) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the header and the tensors of an autoencoder."""
     import numpy as np
     import sklearn
     import torch
-    from sklearn.utils.validation import check_is_fitted
 
-    check_is_fitted(estimator, "module_")
     names = getattr(estimator, "feature_names_in_", None)
     condition = estimator.condition_
     header = {
@@ -71,6 +87,7 @@ def save(estimator: BaseAutoencoder, path: str | os.PathLike[str]) -> None:
         "n_iter": estimator.n_iter_,
         "fit_seconds": estimator.fit_seconds_,
         "outcome": estimator.outcome_,
+        "extra": estimator._extra(),
         "versions": {
             "isthmus": __version__,
             "torch": torch.__version__,
@@ -82,7 +99,29 @@ def save(estimator: BaseAutoencoder, path: str | os.PathLike[str]) -> None:
     tensors = {f"module.{k}": v for k, v in estimator.module_.state_dict().items()}
     tensors["scaler.shift"] = torch.from_numpy(estimator.scaler_.shift)
     tensors["scaler.scale"] = torch.from_numpy(estimator.scaler_.scale)
-    write_tensor_file(path, _KIND, header, tensors)
+    return header, tensors
+
+
+def _classifier_contents(
+    estimator: AutoencoderClassifier,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what a classifier adds to the file of its autoencoder."""
+    header = {
+        "parameters": {
+            name: _to_json(value)
+            for name, value in estimator.get_params(deep=False).items()
+            if name != "autoencoder"
+        },
+        "frozen": estimator._frozen,
+        "classes": estimator.classes_.tolist(),
+        "n_labelled": estimator.n_labelled_,
+        "history": estimator.history_.records,
+        "n_iter": estimator.n_iter_,
+        "fit_seconds": estimator.fit_seconds_,
+        "outcome": estimator.outcome_,
+    }
+    head = estimator.module_.state_dict()
+    return header, {f"head.{name}": head[f"head.{name}"] for name in ("weight", "bias")}
 
 
 def load(
@@ -133,8 +172,11 @@ def load(
     header, tensors = read_tensor_file(path, _KIND)
     _check_format(header, path)
     target = choose_device(device)
+    model: BaseAutoencoder | AutoencoderClassifier
     try:
         model = _rebuild(header, tensors, path, network, estimator)
+        if "classifier" in header:
+            model = _rebuild_classifier(model, header["classifier"], tensors, path)
     except IsthmusError:
         raise
     except (
@@ -206,6 +248,7 @@ def _check_format(header: Mapping[str, Any], path: str | os.PathLike[str]) -> No
 def _to_json(value: Any) -> Any:
     import numpy as np
 
+    from isthmus.models import ESTIMATORS
     from isthmus.nn.corruption import CORRUPTIONS
 
     if isinstance(value, np.generic):
@@ -220,6 +263,9 @@ def _to_json(value: Any) -> Any:
         return value
     if type(value) in CORRUPTIONS.values():
         return {_PART: type(value).__name__, "fields": dataclasses.asdict(value)}
+    if type(value) in ESTIMATORS.values():
+        parameters = {k: _to_json(v) for k, v in value.get_params(deep=False).items()}
+        return {_ESTIMATOR: type(value).__name__, "parameters": parameters}
     return {_CUSTOM: type(value).__name__}
 
 
@@ -281,9 +327,47 @@ def _rebuild(
     model.n_iter_ = header["n_iter"]
     model.fit_seconds_ = float(header["fit_seconds"])
     model.outcome_ = header["outcome"]
+    model._restore(header.get("extra", {}))
     model.n_features_in_ = schema["n_features_in"]
     if names is not None:
         model.feature_names_in_ = np.asarray(names, dtype=object)
+    return model
+
+
+def _rebuild_classifier(
+    autoencoder: BaseAutoencoder,
+    stored: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    path: str | os.PathLike[str],
+) -> AutoencoderClassifier:
+    import numpy as np
+    from sklearn.base import clone
+    from sklearn.frozen import FrozenEstimator
+
+    from isthmus.models import AutoencoderClassifier
+    from isthmus.training import History
+
+    model = AutoencoderClassifier(**_parameters(AutoencoderClassifier, stored["parameters"], None))
+    model.autoencoder = FrozenEstimator(autoencoder) if stored["frozen"] else clone(autoencoder)
+    classes = np.asarray(stored["classes"])
+    flat = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "biufU"
+    if not flat or len(np.unique(classes)) != len(classes):
+        raise ModelFileError(f"{path} is damaged: its classes are not what they should be")
+    model.classes_ = classes
+    model.autoencoder_ = autoencoder
+    module = model._assemble()
+    head = {name: tensors[f"head.{name}"] for name in ("weight", "bias")}
+    for name, tensor in module.head.state_dict().items():
+        if _form(tensor) != _form(head[name]):
+            raise ModelFileError(
+                f"{path} does not fit its network: head.{name} should be {_form(tensor)}; in the "
+                f"file it is {_form(head[name])}"
+            )
+    module.head.load_state_dict(head)
+    model.module_ = module
+    model.history_ = History(stored["history"])
+    model.n_iter_, model.n_labelled_ = int(stored["n_iter"]), int(stored["n_labelled"])
+    model.fit_seconds_, model.outcome_ = float(stored["fit_seconds"]), str(stored["outcome"])
     return model
 
 
@@ -325,7 +409,7 @@ def _class(name: str, estimator: type[BaseAutoencoder] | None) -> type[BaseAutoe
 
 
 def _parameters(
-    cls: type[BaseAutoencoder],
+    cls: type[BaseAutoencoder | AutoencoderClassifier],
     stored: Mapping[str, Any],
     network: tuple[nn.Module, nn.Module] | None,
 ) -> dict[str, Any]:
@@ -344,6 +428,9 @@ def _parameters(
 def _from_json(value: Any) -> Any:
     from isthmus.nn.corruption import CORRUPTIONS
 
+    if isinstance(value, dict) and _ESTIMATOR in value:
+        cls = _class(value[_ESTIMATOR], None)
+        return cls(**_parameters(cls, value["parameters"], None))
     if isinstance(value, dict):
         return CORRUPTIONS[value[_PART]](**{k: _from_json(v) for k, v in value["fields"].items()})
     return tuple(value) if isinstance(value, list) else value

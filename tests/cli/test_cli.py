@@ -245,6 +245,22 @@ def test_samples(work, capsys):
     assert files.read("new").X.shape == (3, 8, 9)
 
 
+def test_samples_of_a_chain(work, capsys):
+    fit = ["fit", "table.csv", "--drop", "kind", "-m", "gsn", *SHORT, "--quiet"]
+    assert run([*fit, "-o", "gsn.safetensors"]) == 0
+    capsys.readouterr()
+    assert run(["sample", "gsn.safetensors", "5", "--seed", "1"]) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("a,b,c,d e\n")
+    assert len(first.splitlines()) == 6
+    assert run(["sample", "gsn.safetensors", "5", "--seed", "1"]) == 0
+    assert capsys.readouterr().out == first
+    assert run(["sample", "gsn.safetensors", "5", "--y", "up"]) == 2
+    assert "not conditional" in only_line(capsys)
+    assert run(["sample", "table.safetensors", "5"]) == 2
+    assert "neither a distribution of codes nor a chain" in only_line(capsys)
+
+
 def test_conditional_models(work, capsys):
     command = ["sample", "conditional.safetensors", "2", "--y", "up", "--y", "down", "-o", "s.csv"]
     assert run([*command, "--seed", "0"]) == 0

@@ -47,7 +47,16 @@ def same(first, second):
     )
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+DENSE_ONLY = ("predictive_sparse", "recirculation")  # whose rules need one linear layer each way
+
+
+@pytest.mark.parametrize("name", DENSE_ONLY)
+def test_a_rule_for_one_layer_refuses(name):
+    with pytest.raises(InvalidInputError, match="network: .*fully connected.*'auto'"):
+        ESTIMATORS[name](network=table_pair(), max_epochs=1).fit(X)
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in DENSE_ONLY])
 def test_fit_save_and_load(name, tmp_path):
     heads = 2 if name == "variational" else 1
     networks = table_pair(heads=heads)

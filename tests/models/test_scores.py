@@ -86,7 +86,7 @@ def test_beta_presses_on_the_divergence():
 @cache
 def small(name):
     X, _ = digits()
-    extra = {} if name in ("sparse", "contractive") else {"latent_dim": 8}
+    extra = {} if name in ("sparse", "contractive", "gsn") else {"latent_dim": 8}
     model = ESTIMATORS[name](max_epochs=20, learning_rate=0.01, random_state=0, **extra)
     return model.fit(X[:1200]), untrained(model, X[:1200])
 

@@ -275,3 +275,25 @@ def test_a_bad_number_in_the_held_out_rows_alone_stops_the_fit():
     held_out[3, 3] = math.nan
     with pytest.raises(DivergedError):
         train(wide(), rows(64), config=TrainingConfig(max_epochs=3), validation=(held_out, None))
+
+
+class EasyAtFirst:
+    """An annealing after which the loss is of a harder problem."""
+
+    epochs = 3
+
+    def __call__(self, module, epoch):
+        hard = {"hard": lambda module, x, z, generator: x.new_tensor(100.0)}
+        module.penalties = hard if epoch >= self.epochs else {}
+
+
+def test_an_epoch_of_the_annealing_is_never_the_best_one():
+    generator = torch.Generator().manual_seed(0)
+    module = AutoencoderModule(
+        Dense((4,), (2,), generator=generator), Dense((2,), (4,), generator=generator)
+    )
+    config = TrainingConfig(max_epochs=8, batch_size=16, annealing=EasyAtFirst(), patience=2)
+    state = train(module, torch.randn(64, 4, generator=generator), config=config)
+    assert len(state.history) == 8  # nor does it count as waiting
+    assert state.best_epoch > 3
+    assert state.best_value > 100

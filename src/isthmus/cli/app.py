@@ -8,6 +8,7 @@ import typer
 
 from isthmus._version import __version__
 from isthmus.cli.apply import decode, encode, reconstruct, score
+from isthmus.cli.diagnose import diagnose
 from isthmus.cli.fit import fit
 from isthmus.cli.generate import sample
 from isthmus.cli.look import demo, info
@@ -46,5 +47,5 @@ def _start(
         typer.echo(context.get_help())
 
 
-for _verb in (fit, encode, decode, reconstruct, score, sample, info, demo):
+for _verb in (fit, encode, decode, reconstruct, score, sample, diagnose, info, demo):
     app.command()(_verb)

@@ -31,7 +31,7 @@ def sample(
         int | None, typer.Option(metavar="SEED", help="Draw the same samples again.")
     ] = None,
 ) -> None:
-    """Draw new samples from a variational model; with --y, N of each label."""
+    """Draw new samples from a variational, denoising or gsn model; with --y, N of each label."""
     import numpy as np
 
     if count is not None and number is not None and count != number:
@@ -42,8 +42,8 @@ def sample(
     estimator = load_model(model)
     if not hasattr(estimator, "sample"):
         raise InvalidInputError(
-            f"{model}: {type(estimator).__name__} has no distribution of codes to draw from; fit "
-            "with --model variational"
+            f"{model}: {type(estimator).__name__} has neither a distribution of codes nor a chain "
+            "to draw from; fit with --model variational or gsn"
         )
     check_output(output, estimator.sample_shape_)
     given: dict[str, Any] = {}

@@ -1,6 +1,18 @@
 """Measures: arrays in, numbers out, with the controls they should stand beside."""
 
-from isthmus.evaluation.codes import active_units, linear_probe, mean_active_codes, pca_codes
+from isthmus.evaluation.codes import (
+    CodeStatistics,
+    active_units,
+    code_statistics,
+    linear_probe,
+    mean_active_codes,
+    pca_codes,
+)
+from isthmus.evaluation.diagnosis import Diagnosis, diagnose
+from isthmus.evaluation.evidence import Evidence
+from isthmus.evaluation.jacobian import jacobian_norm, squared_jacobian_norms
+from isthmus.evaluation.judgement import Finding
+from isthmus.evaluation.mixing import autocorrelation_time
 from isthmus.evaluation.reconstruction import (
     explained_variance,
     mean_squared_error,
@@ -11,8 +23,16 @@ from isthmus.evaluation.reconstruction import (
 )
 
 __all__ = [
+    "CodeStatistics",
+    "Diagnosis",
+    "Evidence",
+    "Finding",
     "active_units",
+    "autocorrelation_time",
+    "code_statistics",
+    "diagnose",
     "explained_variance",
+    "jacobian_norm",
     "linear_probe",
     "mean_active_codes",
     "mean_squared_error",
@@ -21,4 +41,5 @@ __all__ = [
     "psnr",
     "reconstruction_error",
     "squared_error",
+    "squared_jacobian_norms",
 ]

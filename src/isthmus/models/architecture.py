@@ -25,13 +25,16 @@ from isthmus.nn import (
     Corruption,
     Dense,
     Deterministic,
+    Gained,
     Gaussian,
     GaussianLatent,
     Laplace,
     Latent,
     Likelihood,
     Mixed,
+    NoisyCode,
     Penalty,
+    PredictiveSparseModule,
     TiedDense,
     TopK,
 )
@@ -40,7 +43,10 @@ from isthmus.nn.module import check_shapes
 __all__ = ["MODULES", "Architecture", "LikelihoodSpec", "build", "make_likelihood"]
 
 # A model file may name these and no others.
-MODULES: dict[str, type[AutoencoderModule]] = {"autoencoder": AutoencoderModule}
+MODULES: dict[str, type[AutoencoderModule]] = {
+    "autoencoder": AutoencoderModule,
+    "predictive_sparse": PredictiveSparseModule,
+}
 
 # A name, or a list of [name, columns] for a table with several.
 LikelihoodSpec = str | list[tuple[str, list[int]]]
@@ -56,12 +62,14 @@ class Architecture:
         Shape of one sample, channels first.
     latent_dim : int
         Numbers in the code.
-    latent : {"deterministic", "topk", "gaussian"}
+    latent : {"deterministic", "topk", "gaussian", "noisy", "gained"}
         What the code is.
-    k : int
+    k, alpha : int, float
         Of "topk".
+    noise : float
+        Of "noisy".
     latent_activation : str
-        Of a deterministic code.
+        Of a code that is no Gaussian one.
     network : {"dense", "convolutional", "custom"}
         Which networks.
     hidden : tuple of int
@@ -86,6 +94,8 @@ class Architecture:
     latent_dim: int
     latent: str = "deterministic"
     k: int = 0
+    noise: float = 0.0
+    alpha: float = 1.0
     latent_activation: str = "identity"
     network: str = "dense"
     hidden: tuple[int, ...] = ()
@@ -154,7 +164,11 @@ def _make_latent(architecture: Architecture) -> Latent:
     if architecture.latent == "gaussian":
         return GaussianLatent()
     if architecture.latent == "topk":
-        return TopK(architecture.k, architecture.latent_activation)
+        return TopK(architecture.k, architecture.latent_activation, architecture.alpha)
+    if architecture.latent == "gained":
+        return Gained(architecture.latent_dim, architecture.latent_activation)
+    if architecture.latent == "noisy":
+        return NoisyCode(architecture.noise, architecture.latent_activation)
     return Deterministic(architecture.latent_activation)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
@@ -31,17 +31,15 @@ from isthmus.errors import InvalidInputError
 from isthmus.models import fitting, inference
 from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
-from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters, unknown_parameter
+from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters
+from isthmus.models.trained import TrainedEstimator
 from isthmus.nn import AutoencoderModule, Corruption, Penalty
-from isthmus.training import Annealing, Coefficient, History, Step, TrainingState, backpropagation
 
 __all__ = ["BaseAutoencoder"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseAutoencoder(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
     """The parameters and methods of every estimator; see `Autoencoder` for their meaning.
 
     A new member of the family is a subclass that overrides `_latent`, `_corruption`, `_penalties`,
@@ -61,56 +59,17 @@ class BaseAutoencoder(
     likelihood: str = "auto"
     scaling: str | None = "auto"
     missing: str = "error"
-    max_epochs: int | str = "auto"
-    batch_size: int | str = "auto"
-    learning_rate: float = 1e-3
-    learning_rate_schedule: str = "cosine"
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    gradient_clip: float | None = None
-    early_stopping: bool = True
-    validation_fraction: float = 0.1
-    patience: int = 20
-    precision: str = "float32"
-    device: str = "auto"
-    checkpoint: str | os.PathLike[str] | None = None
-    checkpoint_interval: float = 10.0
-    random_state: int | np.random.RandomState | None = None
-    verbose: int = 0
 
     _constraints: ClassVar[dict[str, list[Any]]] = COMMON
     _gaussian: ClassVar[str] = "gaussian"  # what "auto" means for real values
     _dense_only: ClassVar[bool] = False  # whether the mathematics needs fully connected layers
 
     # Fitted attributes: fields that no constructor sets, so that type checkers know them.
-    module_: AutoencoderModule = field(init=False)
     architecture_: Architecture = field(init=False)
     schema_: Schema = field(init=False)
     scaler_: Scaler = field(init=False)
     condition_: ConditionEncoder | None = field(init=False)
-    history_: History = field(init=False)
     n_features_in_: int = field(init=False)
-    n_iter_: int = field(init=False)
-    fit_seconds_: float = field(init=False)
-    outcome_: str = field(init=False)
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse an unknown parameter with the nearest name; everything else is for `__init__`."""
-        known = [f.name for f in dataclasses.fields(cls) if f.init]
-        for name in kwargs:
-            if name not in known:
-                raise unknown_parameter(name, known, cls.__name__)
-        instance: Self = super().__new__(cls)
-        return instance
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; an unknown one is refused with the nearest name."""
-        known = list(self.get_params())
-        for name in params:
-            if name not in known and "__" not in name:
-                raise unknown_parameter(name, known, type(self).__name__)
-        super().set_params(**params)
-        return self
 
     # What a member of the family chooses -----------------------------------------------------
 
@@ -122,6 +81,10 @@ class BaseAutoencoder(
     def _auto_latent_dim(self, n_values: int) -> int:
         return auto_latent_dim(n_values)
 
+    def _auto_likelihood(self, kinds: Sequence[str]) -> str:
+        """Return what likelihood="auto" comes to; "auto" itself decides by the kinds of values."""
+        return "auto"
+
     def _corruption(self, x: Tensor) -> Corruption | None:
         """Return C(x̃|x), given the scaled training data."""
         return None
@@ -130,17 +93,16 @@ class BaseAutoencoder(
         """Return the penalties by name."""
         return {}
 
-    def _coefficients(self) -> dict[str, Coefficient]:
-        """Return the coefficients of the terms of the loss that have one."""
+    def _initialise(self, module: AutoencoderModule, X: Any, seed: int) -> bool:
+        """Give the module better initial weights than random ones; return whether that is all."""
+        return False
+
+    def _extra(self) -> dict[str, Any]:
+        """Return what a saved file holds besides: what JSON can hold."""
         return {}
 
-    def _annealing(self, max_epochs: int) -> Annealing | None:
-        """Return what changes the module from epoch to epoch, if anything does."""
-        return None
-
-    def _step(self) -> Step:
-        """Return the training rule."""
-        return backpropagation
+    def _restore(self, extra: Mapping[str, Any]) -> None:
+        """Take over what `_extra` returned."""
 
     @property
     def _conditional(self) -> bool:
@@ -407,9 +369,17 @@ class BaseAutoencoder(
         return spec if isinstance(spec, str) else "mixed"
 
     @property
-    def n_parameters_(self) -> int:
-        """Trained numbers of the network."""
-        return sum(p.numel() for p in self.module_.parameters())
+    def _widest(self) -> int:
+        architecture = self.architecture_
+        return max((*architecture.hidden, *architecture.channels, 0))
+
+    @property
+    def _description(self) -> str:
+        return repr(self.architecture_)
+
+    @property
+    def _draws_globally(self) -> bool:
+        return not isinstance(self.network, str)
 
     @property
     def _n_features_out(self) -> int:
@@ -422,14 +392,3 @@ class BaseAutoencoder(
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.target_tags.required = self._conditional
         return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "module_")
-
-    def _adopt(self, state: TrainingState) -> None:
-        """Take over what a fit ended with."""
-        self.module_ = state.module
-        self.history_ = state.history
-        self.n_iter_ = state.epoch
-        self.fit_seconds_ = state.seconds
-        self.outcome_ = state.outcome

@@ -1,15 +1,16 @@
-"""The contractive autoencoder: a code that changes little when the input does."""
+"""The contractive autoencoder and its second order: a code that changes little with its input."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import Contractive, Penalty
+from isthmus.models.parameters import COMMON, above, at_least
+from isthmus.nn import Contractive, HigherOrderContractive, Penalty
 from isthmus.training import Coefficient
 
 __all__ = ["ContractiveAutoencoder"]
@@ -17,7 +18,10 @@ __all__ = ["ContractiveAutoencoder"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ContractiveAutoencoder(BaseAutoencoder):
-    """An autoencoder with a penalty on its Jacobian: minimise −log p(x|z) + λ ‖∂z/∂x‖²_F.
+    """An autoencoder with a penalty on its Jacobian: minimise −log p(x|z) + λ ‖J(x)‖²_F, J = ∂z/∂x.
+
+    With `curvature` it is CAE+H, which adds γ E ‖J(x) − J(x + ε)‖²_F, ε ~ N(0, σ²I): the Jacobian,
+    and so the directions that the code ignores, changes little from one sample to its neighbours.
 
     One sigmoid layer with tied weights, as in the paper, unless told otherwise.
 
@@ -25,9 +29,16 @@ class ContractiveAutoencoder(BaseAutoencoder):
     ----------
     contraction : float, default=0.1
         λ.
+    curvature : float, default=0.0
+        γ; with 0 nothing of it is computed.
+    curvature_noise : float, default=0.1
+        σ, in units of the scaled data.
+    curvature_draws : int, default=1
+        Draws of ε for each sample in each step.
     jacobian : {"auto", "closed", "exact", "estimate"}, default="auto"
-        How the norm is found, see `isthmus.nn.Contractive`. "auto" is the closed form for one
-        layer, and the one-probe estimate for deeper and convolutional encoders.
+        How the norms are found, see `isthmus.nn.Contractive` and
+        `isthmus.nn.HigherOrderContractive`. "auto" is the closed form for one layer, and the
+        one-probe estimate for deeper and convolutional encoders.
     latent_activation : str or "auto", default="auto"
         "auto" is "sigmoid".
     hidden_layer_sizes : tuple of int or "auto", default=()
@@ -39,6 +50,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
     ----------
     .. [1] S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, "Contractive auto-encoders:
        Explicit invariance during feature extraction", ICML 2011.
+    .. [2] S. Rifai, G. Mesnil, P. Vincent, X. Muller, Y. Bengio, Y. Dauphin and X. Glorot, "Higher
+       order contractive auto-encoder", ECML PKDD 2011, doi:10.1007/978-3-642-23783-6_41.
 
     Examples
     --------
@@ -53,11 +66,17 @@ class ContractiveAutoencoder(BaseAutoencoder):
     hidden_layer_sizes: tuple[int, ...] | str = ()
     tied_weights: bool = True
     contraction: float = 0.1
+    curvature: float = 0.0
+    curvature_noise: float = 0.1
+    curvature_draws: int = 1
     jacobian: str = "auto"
 
     _constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "contraction": [at_least(0)],
+        "curvature": [at_least(0)],
+        "curvature_noise": [above(0)],
+        "curvature_draws": [at_least(1, Integral)],
         "jacobian": [StrOptions({"auto", "closed", "exact", "estimate"})],
     }
 
@@ -66,7 +85,15 @@ class ContractiveAutoencoder(BaseAutoencoder):
         return {"latent": "deterministic", "latent_activation": name}
 
     def _penalties(self) -> dict[str, Penalty]:
-        return {"contraction": Contractive(self.jacobian)}
+        penalties: dict[str, Penalty] = {"contraction": Contractive(self.jacobian)}
+        if self.curvature:
+            penalties["curvature"] = HigherOrderContractive(
+                float(self.curvature_noise), int(self.curvature_draws), self.jacobian
+            )
+        return penalties
 
     def _coefficients(self) -> dict[str, Coefficient]:
-        return {"contraction": float(self.contraction)}
+        coefficients: dict[str, Coefficient] = {"contraction": float(self.contraction)}
+        if self.curvature:
+            coefficients["curvature"] = float(self.curvature)
+        return coefficients

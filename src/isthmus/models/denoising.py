@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
@@ -11,14 +12,16 @@ from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
+from isthmus.models.chain import SamplingChain
 from isthmus.models.parameters import COMMON, at_least
 from isthmus.nn import Corruption, GaussianNoise, Masking, SaltAndPepper
+from isthmus.training import Step, backpropagation, walk_back
 
 __all__ = ["DenoisingAutoencoder"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DenoisingAutoencoder(BaseAutoencoder):
+class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
     """An autoencoder that restores what was corrupted: minimise −log p(x | g(f(x̃))), x̃ ~ C(x̃|x).
 
     The corruption is applied while training only; to denoise, `reconstruct` what is noisy.
@@ -33,13 +36,22 @@ class DenoisingAutoencoder(BaseAutoencoder):
     corruption_level : float, default=0.3
         Probability of "masking" and "salt_and_pepper"; standard deviation of "gaussian", in units
         of the scaled data.
+    corrupted_weight, clean_weight : float, default=1.0
+        α and β: how much the values count in the loss that the corruption has changed, and those
+        that it has not. 1 and 0 is full emphasis: only what was corrupted counts. A value that the
+        corruption leaves as it was (a 0 that is masked) is not changed, and Gaussian noise changes
+        all. While training only: scores and held-out losses count all values alike.
+    walk_back_steps : int, default=1
+        Steps of the sampling chain that training follows, see `isthmus.training.walk_back`; 1 is
+        ordinary denoising, 2 or 3 keep the chain of a model to sample from near the data.
     latent_dim, hidden_layer_sizes, ...
         See `Autoencoder`, as for all other parameters.
 
     References
     ----------
     .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, "Stacked denoising
-       autoencoders", Journal of Machine Learning Research 11 (2010), 3371-3408.
+       autoencoders", Journal of Machine Learning Research 11 (2010), 3371-3408; the emphasis on
+       corrupted values as well.
 
     Examples
     --------
@@ -53,12 +65,34 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     corruption: str | Callable[..., Any] = "masking"
     corruption_level: float = 0.3
+    corrupted_weight: float = 1.0
+    clean_weight: float = 1.0
+    walk_back_steps: int = 1
 
     _constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "corruption": [StrOptions({"masking", "gaussian", "salt_and_pepper"}), callable],
         "corruption_level": [at_least(0)],
+        "corrupted_weight": [at_least(0)],
+        "clean_weight": [at_least(0)],
+        "walk_back_steps": [at_least(1, Integral)],
     }
+
+    def _latent(self) -> dict[str, Any]:
+        alpha, beta = float(self.corrupted_weight), float(self.clean_weight)
+        if alpha == beta == 1:
+            return super()._latent()
+        if self.walk_back_steps > 1:
+            raise InvalidInputError(
+                "corrupted_weight: emphasis is for walk_back_steps=1, where what was corrupted is "
+                f"known; got {alpha!r} and {beta!r} with {self.walk_back_steps} steps"
+            )
+        options = {"corrupted_weight": alpha, "clean_weight": beta}
+        return {**super()._latent(), "options": options}
+
+    def _step(self) -> Step:
+        steps = int(self.walk_back_steps)
+        return backpropagation if steps == 1 else walk_back(steps)
 
     def _corruption(self, x: Tensor) -> Corruption | None:
         level = float(self.corruption_level)

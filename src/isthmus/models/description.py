@@ -42,8 +42,11 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
         raise InvalidInputError("X: every value is missing; there is nothing to learn from")
     kinds = infer_kinds(array)
     columns = estimator.schema_.module_shape[0]
+    wanted = estimator.likelihood
+    if wanted == "auto":
+        wanted = estimator._auto_likelihood(kinds)
     likelihood, scaling = choose_likelihood(
-        estimator.likelihood, estimator.scaling, kinds, columns, estimator._gaussian
+        wanted, estimator.scaling, kinds, columns, estimator._gaussian
     )
     estimator.scaler_ = fit_scaler(array, estimator.schema_, scaling)
     estimator.condition_ = fit_condition(y, len(array)) if estimator._conditional else None

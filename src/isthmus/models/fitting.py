@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 from numbers import Integral
@@ -31,8 +30,9 @@ from isthmus.training import (
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
+    from isthmus.models.trained import TrainedEstimator
 
-__all__ = ["choose_device", "draw_seed", "fit", "initial_module", "partial_fit"]
+__all__ = ["choose_device", "draw_seed", "fit", "initial_module", "partial_fit", "run"]
 
 _FEWEST_HELD_OUT = 10  # with fewer rows than this held out, chance would decide when to stop
 
@@ -40,8 +40,49 @@ _FEWEST_HELD_OUT = 10  # with fewer rows than this held out, chance would decide
 def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor | None) -> None:
     """Train a new module for `estimator` on scaled data `x` (n, *module_shape)."""
     seed = draw_seed(estimator.random_state)
+    module = initial_module(estimator, x, seed)
+    if estimator._initialise(module, X, seed):
+        state = new_state(module.to(choose_device(estimator.device)).eval(), TrainingConfig())
+        state.outcome = "pretrained"
+    else:
+        state = run(estimator, module, X, y, x, condition, seed)
+    estimator._adopt(state)
+    estimator.__dict__.pop("_state", None)
+
+
+def run(
+    estimator: TrainedEstimator,
+    module: AutoencoderModule,
+    X: Any,
+    y: Any,
+    x: Tensor,
+    condition: Tensor | None,
+    seed: int,
+) -> TrainingState:
+    """Train `module` as the parameters of `estimator` say, with its callbacks and its progress.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose parameters these are.
+    module : AutoencoderModule
+        With its initial weights.
+    X, y
+        The data as the user gave them, for callbacks.
+    x : Tensor of shape (n, *module_shape)
+        The scaled data.
+    condition : Tensor of shape (n, ...) or None
+        What goes with each row.
+    seed : int
+        Of the order of rows, the held-out rows and the noise.
+
+    Returns
+    -------
+    TrainingState
+        With the trained module.
+    """
     device = choose_device(estimator.device)
-    module = initial_module(estimator, x, seed).to(device)
+    module = module.to(device)
     keep, held_out = _split(estimator, len(x), seed)
     config = _config(estimator, len(x) if keep is None else len(keep), seed, device)
     checkpoint = _checkpoint(estimator, x, condition, config)
@@ -67,12 +108,11 @@ def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor
             estimator=estimator,
             X=X,
             y=y,
-            reconstruction_attributes=lambda: _snapshot(estimator, state),
+            reconstruction_attributes=lambda: estimator._snapshot(state),
         )
         return bool(stop)
 
-    name = type(estimator).__name__
-    with EpochProgress(name, config.max_epochs, int(estimator.verbose)) as progress:
+    with EpochProgress(estimator._label, config.max_epochs, int(estimator.verbose)) as progress:
         state = train(
             module,
             x.to(device),
@@ -84,14 +124,13 @@ def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor
             after_epoch=[end],
             checkpoint=checkpoint,
         )
-    estimator._adopt(state)
-    estimator.__dict__.pop("_state", None)
     root.call_on_fit_task_end(
         estimator=estimator,
         X=X,
         y=y,
-        reconstruction_attributes=lambda: _snapshot(estimator, state),
+        reconstruction_attributes=lambda: estimator._snapshot(state),
     )
+    return state
 
 
 def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None) -> None:
@@ -181,7 +220,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def _split(
-    estimator: BaseAutoencoder, n_rows: int, seed: int
+    estimator: TrainedEstimator, n_rows: int, seed: int
 ) -> tuple[Tensor | None, Tensor | None]:
     count = int(estimator.validation_fraction * n_rows)
     if not estimator.early_stopping or count < _FEWEST_HELD_OUT:
@@ -191,7 +230,7 @@ def _split(
 
 
 def _config(
-    estimator: BaseAutoencoder, n_rows: int, seed: int, device: torch.device
+    estimator: TrainedEstimator, n_rows: int, seed: int, device: torch.device
 ) -> TrainingConfig:
     size, epochs = estimator.batch_size, estimator.max_epochs
     batch_size = auto_batch_size(n_rows) if isinstance(size, str) else int(size)
@@ -210,12 +249,12 @@ def _config(
         autocast=_autocast(estimator, device),
         coefficients=coefficients,
         annealing=estimator._annealing(max_epochs),
-        global_random=not isinstance(estimator.network, str),
+        global_random=estimator._draws_globally,
         seed=seed,
     )
 
 
-def _autocast(estimator: BaseAutoencoder, device: torch.device) -> bool:
+def _autocast(estimator: TrainedEstimator, device: torch.device) -> bool:
     if estimator.precision != "auto":
         return estimator.precision == "bfloat16"
     # Where the hardware multiplies in bfloat16 and the layers are wide enough to gain from it.
@@ -223,12 +262,11 @@ def _autocast(estimator: BaseAutoencoder, device: torch.device) -> bool:
         capable = torch.cuda.is_bf16_supported()
     else:
         capable = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-    architecture = estimator.architecture_
-    return capable and max((*architecture.hidden, *architecture.channels, 0)) >= 256
+    return capable and estimator._widest >= 256
 
 
 def _checkpoint(
-    estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None, config: TrainingConfig
+    estimator: TrainedEstimator, x: Tensor, condition: Tensor | None, config: TrainingConfig
 ) -> Checkpoint | None:
     if estimator.checkpoint is None:
         return None
@@ -243,24 +281,6 @@ def _checkpoint(
         for name, value in estimator.get_params(deep=False).items()
         if name not in ignored
     }
-    description = json.dumps([type(estimator).__name__, settings, repr(estimator.architecture_)])
+    description = json.dumps([type(estimator).__name__, settings, estimator._description])
     key = fingerprint(description, x, condition)
     return Checkpoint(estimator.checkpoint, key, float(estimator.checkpoint_interval))
-
-
-def _snapshot(estimator: BaseAutoencoder, state: TrainingState) -> dict[str, Any]:
-    """Return the fitted attributes as they are now, for callbacks that ask for an estimator."""
-    module = copy.deepcopy(state.module).eval()
-    fitted = {
-        name: value
-        for name, value in vars(estimator).items()
-        if name.endswith("_") and not name.startswith("_")
-    }
-    return {
-        **fitted,
-        "module_": module,
-        "history_": History(state.history.records),
-        "n_iter_": state.epoch,
-        "fit_seconds_": state.seconds,
-        "outcome_": state.outcome,
-    }

@@ -27,6 +27,7 @@ __all__ = [
     "auto_hidden",
     "auto_latent_dim",
     "auto_max_epochs",
+    "check_one_layer",
     "check_parameters",
     "choose_likelihood",
     "unknown_parameter",
@@ -141,6 +142,28 @@ def check_parameters(
             )
     if not isinstance(parameters.get("channels", "auto"), str) and not len(parameters["channels"]):
         raise InvalidInputError("channels: expected at least one number, such as (32, 64); got ()")
+
+
+def check_one_layer(estimator: Any) -> None:
+    """Refuse what a network of one linear layer each way does not have.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are hidden layers, normalisation, dropout or tied weights.
+    """
+    for name, only in (
+        ("hidden_layer_sizes", ()),
+        ("normalization", None),
+        ("dropout", 0.0),
+        ("tied_weights", False),
+    ):
+        value = getattr(estimator, name)
+        if isinstance(value, str) or (value != only and not (only == () and len(value) == 0)):
+            raise InvalidInputError(
+                f"{name}: {type(estimator).__name__} has one linear layer each way; leave it at "
+                f"{only!r}; got {value!r}"
+            )
 
 
 def auto_latent_dim(n_values: int) -> int:

@@ -12,7 +12,7 @@ from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.parameters import COMMON, at_least, share
 from isthmus.nn import L1, KLSparsity, Penalty
-from isthmus.training import Coefficient
+from isthmus.training import Annealing, Coefficient, SupportSchedule
 
 __all__ = ["SparseAutoencoder"]
 
@@ -28,13 +28,23 @@ class SparseAutoencoder(BaseAutoencoder):
     sparsity : {"l1", "kl", "topk"}, default="l1"
         "l1": λ Σ|zⱼ| on a ReLU code. "kl": λ Σ KL(ρ ‖ mean activity of unit j over the batch) on a
         sigmoid code (Ng 2011). "topk": the k largest units stay, the others are 0 (Makhzani & Frey
-        2013).
+        2013). "l1" is as well the Laplace prior, see the notes.
     sparsity_weight : float, default=0.1
         λ of "l1" and "kl".
     target_activity : float, default=0.05
         ρ of "kl".
     k : int or "auto", default="auto"
         Of "topk"; "auto" is a tenth of the code.
+    k_start : int, "auto" or None, default="auto"
+        Of "topk": units that are active in the first epoch. Their number falls in a straight line
+        to k, so that all units learn before few are chosen. "auto" is half of the code, or k if
+        that is more; None begins with k.
+    k_annealing : int or "auto", default="auto"
+        Epochs of that schedule; "auto" is half of `max_epochs`, as in the paper. Early stopping
+        waits for them. Each call of `partial_fit` is one epoch.
+    alpha : float, default=1.0
+        Of "topk": the code of a trained model keeps round(αk) units; at least 1. A little more
+        than 1 can help a classifier on the codes. Training and its held-out loss use k.
     latent_dim : int or "auto", default="auto"
         "auto" is twice the values of a sample, at most 1024.
     latent_activation : str or "auto", default="auto"
@@ -42,10 +52,22 @@ class SparseAutoencoder(BaseAutoencoder):
     hidden_layer_sizes : tuple of int or "auto", default=()
         See `Autoencoder`, as for all other parameters.
 
+    Notes
+    -----
+    With a Laplace prior on the code, p(z) = ∏ (λ/2) exp(−λ|zⱼ|), the loss −log p(x|z) − log p(z) is
+    that of "l1" plus n log(2/λ) for a code of n numbers (Goodfellow, Bengio & Courville 2016,
+    ch. 14). That depends on no weight as λ is not learned, so the minimum is the same and there is
+    no separate "laplace". For signed codes, as that prior has them, set
+    ``latent_activation="identity"``; a ReLU code has the exponential prior. Learning λ as well has
+    no minimum: shrink the code, let the decoder undo it, and log λ rises without bound.
+
+    `isthmus.evaluation.code_statistics` tells which units are dead and how many are active.
+
     References
     ----------
     .. [1] A. Ng, "Sparse autoencoder", CS294A lecture notes, Stanford (2011).
     .. [2] A. Makhzani and B. Frey, "k-Sparse autoencoders" (2013), arXiv:1312.5663.
+    .. [3] I. Goodfellow, Y. Bengio and A. Courville, "Deep learning", MIT Press (2016), ch. 14.
 
     Examples
     --------
@@ -62,6 +84,9 @@ class SparseAutoencoder(BaseAutoencoder):
     sparsity_weight: float = 0.1
     target_activity: float = 0.05
     k: int | str = "auto"
+    k_start: int | str | None = "auto"
+    k_annealing: int | str = "auto"
+    alpha: float = 1.0
 
     _constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
@@ -69,6 +94,9 @@ class SparseAutoencoder(BaseAutoencoder):
         "sparsity_weight": [at_least(0)],
         "target_activity": [share("neither")],
         "k": [at_least(1, Integral), StrOptions({"auto"})],
+        "k_start": [at_least(1, Integral), StrOptions({"auto"}), None],
+        "k_annealing": [at_least(0, Integral), StrOptions({"auto"})],
+        "alpha": [at_least(1)],
     }
 
     def _auto_latent_dim(self, n_values: int) -> int:
@@ -88,7 +116,21 @@ class SparseAutoencoder(BaseAutoencoder):
         if isinstance(size, str):
             size = self._auto_latent_dim(self.schema_.n_values)
         k = max(1, int(size) // 10) if isinstance(self.k, str) else int(self.k)
-        return {"latent": "topk", "k": k, "latent_activation": name}
+        return {"latent": "topk", "k": k, "alpha": float(self.alpha), "latent_activation": name}
+
+    def _annealing(self, max_epochs: int) -> Annealing | None:
+        if self.sparsity != "topk" or self.k_start is None:
+            return None
+        k, size = self.architecture_.k, self.architecture_.latent_dim
+        if isinstance(self.k_start, str):
+            start = max(size // 2, k)
+        elif (start := int(self.k_start)) < k:
+            raise InvalidInputError(
+                f"k_start: expected at least k, {k}; got {start}; the active units can only fall"
+            )
+        epochs = max_epochs // 2 if isinstance(self.k_annealing, str) else int(self.k_annealing)
+        # At least the last epoch is one with k, or the model would never have been trained so.
+        return SupportSchedule(start, k, min(epochs, max_epochs - 1))
 
     def _penalties(self) -> dict[str, Penalty]:
         if self.sparsity == "l1":

@@ -12,8 +12,10 @@ Put together by `AutoencoderModule`, which trains in any loop:
 """
 
 from isthmus.nn.activation import ACTIVATIONS
+from isthmus.nn.classifier import ClassifierModule
 from isthmus.nn.corruption import Corruption, GaussianNoise, Masking, SaltAndPepper
-from isthmus.nn.latent import Deterministic, GaussianLatent, Latent, TopK
+from isthmus.nn.curvature import HigherOrderContractive
+from isthmus.nn.latent import Deterministic, Gained, GaussianLatent, Latent, NoisyCode, TopK
 from isthmus.nn.likelihood import (
     Bernoulli,
     Categorical,
@@ -31,6 +33,9 @@ from isthmus.nn.networks import (
     TiedDense,
 )
 from isthmus.nn.penalty import L1, Contractive, KLSparsity, Penalty
+from isthmus.nn.predictive_sparse import PredictiveSparseModule
+from isthmus.nn.sparse_inference import fista
+from isthmus.nn.transition import Move, transition
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,6 +43,7 @@ __all__ = [
     "AutoencoderModule",
     "Bernoulli",
     "Categorical",
+    "ClassifierModule",
     "Contractive",
     "ContinuousBernoulli",
     "ConvolutionalDecoder",
@@ -45,9 +51,11 @@ __all__ = [
     "Corruption",
     "Dense",
     "Deterministic",
+    "Gained",
     "Gaussian",
     "GaussianLatent",
     "GaussianNoise",
+    "HigherOrderContractive",
     "KLSparsity",
     "Laplace",
     "Latent",
@@ -55,8 +63,13 @@ __all__ = [
     "Losses",
     "Masking",
     "Mixed",
+    "Move",
+    "NoisyCode",
     "Penalty",
+    "PredictiveSparseModule",
     "SaltAndPepper",
     "TiedDense",
     "TopK",
+    "fista",
+    "transition",
 ]

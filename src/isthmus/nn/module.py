@@ -68,6 +68,9 @@ class AutoencoderModule(nn.Module):
         p(x|z); a Gaussian of scale 1 when absent.
     corruption : callable ``(x, generator) -> x̃``, optional
         Applied to the encoder's input in training mode only.
+    corrupted_weight, clean_weight : float, default=1.0
+        α and β: how much the values count, in training mode, that the corruption has changed, and
+        those that it has not (Vincent et al. 2010).
     penalties : mapping of str to callable, optional
         See `isthmus.nn.penalty`.
     missing : bool, default=False
@@ -92,6 +95,8 @@ class AutoencoderModule(nn.Module):
         likelihood: Likelihood | None = None,
         *,
         corruption: Corruption | None = None,
+        corrupted_weight: float = 1.0,
+        clean_weight: float = 1.0,
         penalties: Mapping[str, Penalty] | None = None,
         missing: bool = False,
     ) -> None:
@@ -101,6 +106,13 @@ class AutoencoderModule(nn.Module):
         self.latent: Latent = Deterministic() if latent is None else latent
         self.likelihood: Likelihood = Gaussian() if likelihood is None else likelihood
         self.corruption = corruption
+        if min(corrupted_weight, clean_weight) < 0 or corrupted_weight == clean_weight == 0:
+            raise InvalidInputError(
+                "corrupted_weight: expected it and clean_weight to be at least 0, and one of them "
+                f"above; got {corrupted_weight!r} and {clean_weight!r}"
+            )
+        plain = corrupted_weight == clean_weight == 1
+        self.emphasis = None if plain else (float(corrupted_weight), float(clean_weight))
         self.penalties = dict(penalties or {})
         if taken := {"reconstruction", "divergence"} & set(self.penalties):
             raise InvalidInputError(f"penalties: {taken.pop()!r} is the name of a term already")
@@ -183,9 +195,9 @@ class AutoencoderModule(nn.Module):
         """
         latent, likelihood = self.latent, self.likelihood  # each look-up of a part costs
         seen = self._features(x)
-        observed = None
+        weight = None
         if self.missing:
-            observed = ~torch.isnan(x)
+            weight = ~torch.isnan(x)
             x = torch.nan_to_num(x, nan=0.0)
         if self.corruption is not None and self.training:
             clean, seen = seen, self.corruption(seen, generator)
@@ -194,16 +206,22 @@ class AutoencoderModule(nn.Module):
                     f"corruption: expected to keep the shape {tuple(clean.shape)}; "
                     f"got {tuple(seen.shape)}"
                 )
+            if self.emphasis is not None:
+                alpha, beta = self.emphasis
+                changed = likelihood.any_feature(seen != clean).to(x.dtype)
+                emphasis = beta + (alpha - beta) * changed
+                weight = emphasis if weight is None else emphasis * weight
         h = self._encode(seen, condition, generator)
         if h.dtype == torch.bfloat16:
             h = h.float()
         z = latent(h, generator)
         parameters = self.decode_parameters(z, condition, generator)
-        losses = Losses(reconstruction=likelihood.loss(parameters, x, observed))
+        losses = Losses(reconstruction=likelihood.loss(parameters, x, weight))
         if (divergence := latent.divergence(h)) is not None:
             losses["divergence"] = divergence.mean()
         for name, penalty in self.penalties.items():
-            losses[name] = penalty(self, seen, z, generator)
+            more = (condition,) if getattr(penalty, "takes_condition", False) else ()
+            losses[name] = penalty(self, seen, z, generator, *more)
         return losses
 
     def log_prob(

@@ -2,7 +2,8 @@
 
 A penalty is any callable ``(module, x, z, generator) -> Tensor`` that returns one number, the mean
 over the batch: `module` is the `AutoencoderModule`, `x` what the encoder saw (n, …), `z` the code
-(n, latent_dim). A function of your own does as well::
+(n, latent_dim). One with an attribute ``takes_condition = True`` gets the condition as well, as a
+fifth argument. A function of your own does as well::
 
     def smooth(module, x, z, generator):
         return (z[:, 1:] - z[:, :-1]).square().sum(1).mean()
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +29,9 @@ from isthmus.nn.networks import Dense
 if TYPE_CHECKING:
     from isthmus.nn.module import AutoencoderModule
 
-__all__ = ["L1", "Contractive", "KLSparsity", "Penalty"]
+__all__ = ["L1", "Contractive", "KLSparsity", "Penalty", "closed_form", "has_closed_form"]
 
-Penalty = Callable[["AutoencoderModule", Tensor, Tensor, "torch.Generator | None"], Tensor]
+Penalty = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ class Contractive:
     method: str = "auto"
     n_probes: int = 1
 
+    takes_condition: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.method not in ("auto", "closed", "exact", "estimate"):
             raise InvalidInputError(
@@ -141,49 +144,75 @@ class Contractive:
         x: Tensor,
         z: Tensor,
         generator: torch.Generator | None = None,
+        condition: Tensor | None = None,
     ) -> Tensor:
         """Return the mean squared Frobenius norm of the encoder's Jacobian at `x`."""
         if self.method == "exact":
-            return self._exact(module, x)
+            return exact_jacobian(module, x, condition).square().sum() / len(x)
         if self.method == "estimate" or (self.method == "auto" and not has_closed_form(module)):
-            return self._estimate(module, x, generator)
-        return self._closed(module, x, z)
-
-    def _closed(self, module: AutoencoderModule, x: Tensor, z: Tensor) -> Tensor:
-        if not has_closed_form(module) or not isinstance(module.encoder, Dense):
-            raise InvalidInputError(
-                "method: 'closed' needs one linear layer and an identity, sigmoid, tanh or relu "
-                "code; use 'exact' or 'estimate' with this encoder"
-            )
-        slope = SLOPES[_activation(module)](z)
-        # Only the weights that the data go through; a condition lies in the columns after them.
-        weight = module.encoder.linears[0].weight[:, : x[0].numel()]
-        return torch.dot(slope.square().mean(0), weight.square().sum(1))
-
-    def _exact(self, module: AutoencoderModule, x: Tensor) -> Tensor:
-        def code(sample: Tensor) -> Tensor:
-            h: Tensor = module.encoder(sample[None])
-            return module.latent.mean(h)[0]
-
-        with evaluation_mode(module.encoder):
-            jacobian: Tensor = torch.func.vmap(torch.func.jacrev(code))(x)
-        return jacobian.square().sum() / len(x)
+            return self._estimate(module, x, generator, condition)
+        slope, weight = closed_form(module, x)
+        return torch.dot(slope(z).square().mean(0), weight)
 
     def _estimate(
-        self, module: AutoencoderModule, x: Tensor, generator: torch.Generator | None
+        self,
+        module: AutoencoderModule,
+        x: Tensor,
+        generator: torch.Generator | None,
+        condition: Tensor | None,
     ) -> Tensor:
         # Also under no_grad (a validation loss) the Jacobian is needed.
         training = torch.is_grad_enabled()
         with torch.enable_grad(), evaluation_mode(module.encoder):
             x = x.detach().requires_grad_()
-            z = module.latent.mean(module.encoder(x))
+            z = encoder_code(module, x, condition)
             total = z.new_zeros(())
             for _ in range(self.n_probes):
-                sign = torch.empty_like(z).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+                sign = random_signs(z, generator)
                 (row,) = torch.autograd.grad(z, x, sign, create_graph=training, retain_graph=True)
                 total = total + row.square().sum()
         estimate = total / (len(x) * self.n_probes)
         return estimate if training else estimate.detach()
+
+
+def encoder_code(module: AutoencoderModule, x: Tensor, condition: Tensor | None) -> Tensor:
+    """Return the code (n, latent_dim) of what an encoder sees, without a draw."""
+    return module.latent.mean(module._encode(x, condition, None))
+
+
+def exact_jacobian(module: AutoencoderModule, x: Tensor, condition: Tensor | None) -> Tensor:
+    """Return ∂z/∂x of each sample (n, latent_dim, …), in evaluation mode, by `torch.func`."""
+
+    def code(sample: Tensor, c: Tensor | None) -> Tensor:
+        return encoder_code(module, sample[None], None if c is None else c[None])[0]
+
+    rows = (0, None if condition is None else 0)
+    with evaluation_mode(module.encoder):
+        jacobian: Tensor = torch.func.vmap(torch.func.jacrev(code), rows)(x, condition)
+    return jacobian
+
+
+def random_signs(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return −1 and 1 with equal chances, in the shape of `like`."""
+    return torch.empty_like(like).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+
+
+def closed_form(module: AutoencoderModule, x: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    """Return what the Jacobian of one layer is made of: the slopes as a function of z, and ‖Wⱼ‖².
+
+    Raises
+    ------
+    InvalidInputError
+        If the encoder has no closed form.
+    """
+    if not has_closed_form(module) or not isinstance(module.encoder, Dense):
+        raise InvalidInputError(
+            "method: 'closed' needs one linear layer and an identity, sigmoid, tanh or relu "
+            "code; use 'exact' or 'estimate' with this encoder"
+        )
+    # Only the weights that the data go through; a condition lies in the columns after them.
+    weight = module.encoder.linears[0].weight[:, : x[0].numel()]
+    return SLOPES[_activation(module)], weight.square().sum(1)
 
 
 def has_closed_form(module: AutoencoderModule) -> bool:

@@ -5,8 +5,18 @@ from isthmus.training.config import TrainingConfig, new_state
 from isthmus.training.history import History
 from isthmus.training.loop import EpochHook, batches, evaluate, train
 from isthmus.training.progress import EpochProgress
-from isthmus.training.schedule import Annealing, Coefficient, Warmup
-from isthmus.training.step import Batch, Step, TrainingState, backpropagation
+from isthmus.training.recirculation import recirculation
+from isthmus.training.schedule import Annealing, Coefficient, SupportSchedule, Warmup
+from isthmus.training.sparse_inference import sparse_inference
+from isthmus.training.step import (
+    Batch,
+    Objective,
+    Step,
+    TrainingState,
+    backpropagation,
+    descend,
+)
+from isthmus.training.walk_back import walk_back
 
 __all__ = [
     "Annealing",
@@ -16,14 +26,20 @@ __all__ = [
     "EpochHook",
     "EpochProgress",
     "History",
+    "Objective",
     "Step",
+    "SupportSchedule",
     "TrainingConfig",
     "TrainingState",
     "Warmup",
     "backpropagation",
     "batches",
+    "descend",
     "evaluate",
     "fingerprint",
     "new_state",
+    "recirculation",
+    "sparse_inference",
     "train",
+    "walk_back",
 ]

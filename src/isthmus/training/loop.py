@@ -285,7 +285,10 @@ def _judge(state: TrainingState, loss: float, value: float, config: TrainingConf
         state.outcome = "diverged"
         return
     warming = state.epoch <= config.warmup_epochs
-    first = not state.best
+    # While a module is annealed its loss may be of an easier problem: what came before is no mark.
+    first = not state.best or (
+        config.annealing is not None and state.epoch == config.warmup_epochs + 1
+    )
     improved = first or value < state.best_value - _IMPROVEMENT * abs(state.best_value)
     if warming or first or value < state.best_value:
         # During a warm-up the latest state counts as the best: the objective is not yet its own.

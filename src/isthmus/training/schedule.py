@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from isthmus.errors import InvalidInputError
+from isthmus.nn.latent import TopK
 
 if TYPE_CHECKING:
     from isthmus.nn.module import AutoencoderModule
 
-__all__ = ["LEARNING_RATE_SCHEDULES", "Annealing", "Coefficient", "Warmup", "coefficient_at"]
+__all__ = [
+    "LEARNING_RATE_SCHEDULES",
+    "Annealing",
+    "Coefficient",
+    "SupportSchedule",
+    "Warmup",
+    "coefficient_at",
+]
 
 
 class Annealing(Protocol):
@@ -54,6 +62,56 @@ class Warmup:
     def __call__(self, epoch: int) -> float:
         """Return the coefficient of an epoch, counted from 0."""
         return self.value if epoch >= self.epochs else self.value * epoch / self.epochs
+
+
+@dataclass(frozen=True)
+class SupportSchedule:
+    """An annealing: the active units of a `TopK` code fall in a straight line from many to k.
+
+    While many units are active all of them learn; with few from the start, some are never chosen
+    and so never change (Makhzani & Frey 2013, arXiv:1312.5663).
+
+    Parameters
+    ----------
+    start : int
+        Active units in the first epoch, at least `k`.
+    k : int
+        Active units after the schedule.
+    epochs : int
+        Epochs until then; early stopping waits for them. The paper takes half of all.
+
+    Examples
+    --------
+    >>> schedule = SupportSchedule(start=100, k=15, epochs=5)
+    >>> [schedule.at(epoch) for epoch in range(7)]
+    [100, 83, 66, 49, 32, 15, 15]
+    """
+
+    start: int
+    k: int
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.k <= self.start:
+            raise InvalidInputError(
+                f"start: expected at least k, and that at least 1; got {self.start!r} and k = "
+                f"{self.k!r}"
+            )
+        if self.epochs < 0:
+            raise InvalidInputError(f"epochs: expected at least 0; got {self.epochs!r}")
+
+    def at(self, epoch: int) -> int:
+        """Return how many units are active in an epoch, counted from 0."""
+        left = max(self.epochs - epoch, 0)
+        return self.k + round((self.start - self.k) * left / max(self.epochs, 1))
+
+    def __call__(self, module: AutoencoderModule, epoch: int) -> None:
+        """Set the module's code for an epoch, counted from 0."""
+        if not isinstance(module.latent, TopK):
+            raise InvalidInputError(
+                f"annealing: a support schedule is for a TopK code; got {module.latent}"
+            )
+        module.latent.training_k = self.at(epoch)
 
 
 # A coefficient is a number, or a function of the epoch (from 0).

@@ -16,7 +16,7 @@ from torch import Tensor
 from isthmus.nn.module import AutoencoderModule, Losses
 from isthmus.training.history import History
 
-__all__ = ["Batch", "Step", "TrainingState", "backpropagation"]
+__all__ = ["Batch", "Objective", "Step", "TrainingState", "backpropagation", "descend"]
 
 
 class Batch(NamedTuple):
@@ -86,6 +86,10 @@ class TrainingState:
 Step = Callable[[TrainingState, Batch], Losses]
 
 
+# What a rule that follows a gradient has to minimise: rows, their condition and a generator in.
+Objective = Callable[[Tensor, Tensor | None, torch.Generator], Losses]
+
+
 def backpropagation(state: TrainingState, batch: Batch) -> Losses:
     """Take one step along the gradient of the weighted losses.
 
@@ -101,14 +105,34 @@ def backpropagation(state: TrainingState, batch: Batch) -> Losses:
     Losses
         The terms before the step.
     """
+    return descend(state, batch, state.module.losses)
+
+
+def descend(state: TrainingState, batch: Batch, objective: Objective) -> Losses:
+    """Take one step along the gradient of an objective: what such rules have in common.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Its module and optimiser are updated in place.
+    batch : Batch
+        Rows of the data, scaled, on the module's device.
+    objective : callable ``(x, condition, generator) -> Losses``
+        Called once, in bfloat16 where the state says so.
+
+    Returns
+    -------
+    Losses
+        What the objective gave.
+    """
     for group in state.optimizer.param_groups:  # zero_grad() costs ten times as much
         for parameter in group["params"]:
             parameter.grad = None
     if state.autocast:
         with torch.autocast(batch.x.device.type, dtype=torch.bfloat16):
-            losses = state.module.losses(batch.x, batch.condition, state.generator)
+            losses = objective(batch.x, batch.condition, state.generator)
     else:
-        losses = state.module.losses(batch.x, batch.condition, state.generator)
+        losses = objective(batch.x, batch.condition, state.generator)
     losses.weighted(state.coefficients).backward()
     if state.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.module.parameters(), state.gradient_clip)

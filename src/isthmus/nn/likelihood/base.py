@@ -53,7 +53,11 @@ class Likelihood(nn.Module):
         """Return the value to show for x: the mean, except for classes (the most probable)."""
         return self.mean(parameters)
 
-    def loss(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
+    def any_feature(self, flags: Tensor) -> Tensor:
+        """Return for each value whether any of its `features` is flagged, in the shape of x."""
+        return flags
+
+    def loss(self, parameters: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return −log p(x|z) in nats a sample: summed over values, averaged over the batch.
 
         Parameters
@@ -62,10 +66,10 @@ class Likelihood(nn.Module):
             The decoder's output.
         x : Tensor of shape (n, channels, ...)
             The data.
-        observed : Tensor of bool, optional
-            Where false, the value is missing and does not count.
+        weight : Tensor of bool or float, optional
+            How much each value counts, in the shape of `x`; False or 0 where it is missing.
         """
         log_prob = self.log_prob(parameters, x)
-        if observed is not None:
-            log_prob = log_prob * observed
+        if weight is not None:
+            log_prob = log_prob * weight
         return -log_prob.sum() / len(x)

@@ -50,6 +50,10 @@ class Categorical(Likelihood):
         one_hot = x.unsqueeze(1) == levels.view(-1, *[1] * (x.ndim - 1))  # NaN: no class at all
         return one_hot.to(x.dtype).flatten(1, 2)
 
+    def any_feature(self, flags: Tensor) -> Tensor:
+        of_values: Tensor = flags.unflatten(1, (self.n_classes, -1))  # (n, K, channels, …)
+        return of_values.any(1)
+
     def _logits(self, parameters: Tensor) -> Tensor:
         logits: Tensor = parameters.unflatten(1, (self.n_classes, -1))  # (n, K, channels, …)
         return logits

@@ -90,9 +90,9 @@ class Gaussian(_LocationScale):
         noise = torch.empty_like(location).normal_(generator=generator)
         return location + log_scale.exp() * noise
 
-    def loss(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        if observed is not None or isinstance(self.scale, str):
-            return super().loss(parameters, x, observed)
+    def loss(self, parameters: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        if weight is not None or isinstance(self.scale, str):
+            return super().loss(parameters, x, weight)
         # Two kernels for the common case: small models spend their time here.
         squared = F.mse_loss(parameters, x, reduction="sum")
         n = len(x)

@@ -53,14 +53,22 @@ class Mixed(Likelihood):
         ]
 
     def feature_channels(self, channels: int) -> int:
-        return sum(
+        return sum(self._feature_sizes())
+
+    def _feature_sizes(self) -> list[int]:
+        return [
             part.feature_channels(len(group))
             for part, group in zip(self._likelihoods(), self.groups, strict=True)
-        )
+        ]
 
     def features(self, x: Tensor) -> Tensor:
         pieces = zip(self._likelihoods(), self.groups, strict=True)
         return torch.cat([part.features(x[:, group]) for part, group in pieces], dim=1)
+
+    def any_feature(self, flags: Tensor) -> Tensor:
+        pieces = zip(self._likelihoods(), flags.split(self._feature_sizes(), dim=1), strict=True)
+        values = [part.any_feature(piece) for part, piece in pieces]
+        return torch.cat(values, dim=1)[:, self.inverse_order]
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         pieces = zip(

@@ -38,9 +38,9 @@ class Bernoulli(Likelihood):
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(parameters.sigmoid(), generator=generator)
 
-    def loss(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        if observed is not None:
-            return super().loss(parameters, x, observed)
+    def loss(self, parameters: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        if weight is not None:
+            return super().loss(parameters, x, weight)
         return F.binary_cross_entropy_with_logits(parameters, x, reduction="sum") / len(x)
 
 

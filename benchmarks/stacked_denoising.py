@@ -1,0 +1,134 @@
+"""Stacked denoising autoencoders on rotated digits (Vincent et al. 2010): a linear SVM a layer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import rotate
+from sklearn.svm import LinearSVC
+
+from benchmarks.datasets import mnist
+from benchmarks.ledger import record
+from isthmus import DenoisingAutoencoder, StackedAutoencoder
+from isthmus.models import untrained
+
+PUBLISHED = {"raw pixels": 43.47, "layer 3": 10.00}
+_C = (0.001, 0.01, 0.1, 1.0)
+
+
+def rotated(images: NDArray[Any], seed: int) -> NDArray[np.float32]:
+    """Turn each image (n, height, width) by its own random angle; flat rows in [0, 1]."""
+    angles = np.random.default_rng(seed).uniform(0, 360, len(images))
+    turned = [
+        rotate(image, angle, reshape=False, order=1)
+        for image, angle in zip(images, angles, strict=True)
+    ]
+    return np.clip(np.stack(turned).reshape(len(images), -1), 0, 1).astype(np.float32)
+
+
+def table(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    x_test: NDArray[Any],
+    y_test: NDArray[Any],
+    *,
+    n_validation: int,
+    sizes: Sequence[int],
+    epochs: int,
+    corruption_level: float = 0.25,
+    precision: str = "float32",
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Return the test error of a linear SVM on the pixels and on each layer, with its control."""
+    *hidden, latent_dim = sizes
+    layer = DenoisingAutoencoder(
+        corruption_level=corruption_level,
+        tied_weights=True,
+        max_epochs=epochs,
+        early_stopping=False,
+        batch_size=64,
+        precision=precision,
+    )
+    stack = StackedAutoencoder(
+        layer=layer,
+        hidden_layer_sizes=tuple(hidden),
+        latent_dim=latent_dim,
+        fine_tuning=False,
+        random_state=seed,
+    ).fit(x)
+    blank = untrained(stack, x)
+    rows = [_row("raw pixels", *_svm(x, y, x_test, y_test, n_validation), None)]
+    layers = zip(*(m.transform_layers(d) for m in (stack, blank) for d in (x, x_test)), strict=True)
+    for i, (codes, test, blank_codes, blank_test) in enumerate(layers, start=1):
+        control = _svm(blank_codes, y, blank_test, y_test, n_validation)[0]
+        error, c = _svm(codes, y, test, y_test, n_validation)
+        rows.append(_row(f"layer {i}", error, c, control))
+        print(rows[-1], flush=True)
+    return rows
+
+
+def run() -> None:
+    began = time.perf_counter()
+    x, y, x_test, y_test = mnist()
+    images, labels = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    order = np.random.default_rng(0).permutation(len(images))[:62_000]
+    turned, labels = rotated(images[order], seed=1), labels[order]
+    rows = table(
+        turned[:12_000],
+        labels[:12_000],
+        turned[12_000:],
+        labels[12_000:],
+        n_validation=2_000,
+        sizes=(1000, 1000, 1000),
+        epochs=60,
+        precision="bfloat16",
+    )
+    errors = [row["test error, %"] for row in rows]
+    record(
+        "stacked_denoising",
+        claim="On digits turned by random angles the error of a linear SVM falls with each layer "
+        "of a stacked denoising autoencoder; on raw pixels it is within 4 points of the paper's.",
+        rows=rows,
+        holds=all(b < a for a, b in pairwise(errors))
+        and abs(errors[0] - PUBLISHED["raw pixels"]) <= 4,
+        published="raw pixels 43.47, three layers 10.00 (Vincent et al. 2010, table 5, as "
+        "cited), on the authors' own rotated digits",
+        seeds=[0],
+        notes=[
+            "12,000 training images, the last 2,000 of them to choose C, and 50,000 test images, "
+            "drawn from all 70,000 digits and turned by angles of 0 to 360 degrees, seeds 0 and 1.",
+            "Masking noise of 0.25, three layers of 1000 tied sigmoid units, 60 epochs a layer, no "
+            "fine-tuning, no labels.",
+        ],
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _svm(
+    x: NDArray[Any], y: NDArray[Any], x_test: NDArray[Any], y_test: NDArray[Any], n_validation: int
+) -> tuple[float, float]:
+    """Return the test error in % of a linear SVM, and the C that held-out rows chose."""
+    cut = len(x) - n_validation
+    best, error, chosen = np.inf, np.nan, 0.0
+    for c in _C:
+        model = LinearSVC(C=c, dual=False, tol=1e-3).fit(x[:cut], y[:cut])
+        held_out = float((model.predict(x[cut:]) != y[cut:]).mean())
+        if held_out < best:
+            best, chosen = held_out, c
+            error = float(100 * (model.predict(x_test) != y_test).mean())
+    return error, chosen
+
+
+def _row(name: str, error: float, c: float, control: float | None) -> dict[str, Any]:
+    return {
+        "features": name,
+        "test error, %": error,
+        "untrained, %": control,
+        "published, %": PUBLISHED.get(name),
+        "C": c,
+    }
