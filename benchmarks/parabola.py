@@ -96,6 +96,8 @@ def run() -> None:
             "from, 2,000 to judge by; squared error a sample, in the data's units.",
             f"PCA's error over ours: {ratios.mean():.1f} ± {ratios.std():.1f}; ours over the "
             f"curve's: {np.mean(np.array(ours) / floor):.3f}.",
+            "The settings of the network are the best of three, compared on seeds 0 and 1; the "
+            "first gave 7.6 times less than PCA on seed 0.",
         ],
         seconds=time.perf_counter() - began,
     )

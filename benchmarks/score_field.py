@@ -162,6 +162,8 @@ def run() -> None:
             "noise 0.05; the exact score is a sum over 2,000 points of the curve.",
             "The KDE is the score of the data smoothed by the same σ, which an unbounded network "
             "learns: what is below it generalises better than the data themselves.",
+            "Widths, numbers of rows, steps and batch were set after a first run with 2,000 steps, "
+            "which did not hold: on the spiral 0.397 at 3,000 rows and 0.400 at 30,000.",
         ],
         seconds=time.perf_counter() - began,
     )

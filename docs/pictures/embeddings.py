@@ -1,4 +1,4 @@
-"""The code of digits beside PCA, classical MDS and t-SNE."""
+"""The code of digits beside PCA, classical MDS, t-SNE and UMAP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw(folder: Path) -> None:
         model,
         digits.data / 16,
         digits.target,
-        methods=("pca", "mds", "tsne"),
+        methods=("pca", "mds", "tsne", "umap"),
         max_rows=800,
         random_state=0,
     )

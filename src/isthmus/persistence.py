@@ -112,6 +112,9 @@ def _classifier_contents(
             for name, value in estimator.get_params(deep=False).items()
             if name != "autoencoder"
         },
+        "autoencoder": _to_json(
+            estimator.autoencoder.estimator if estimator._frozen else estimator.autoencoder
+        ),
         "frozen": estimator._frozen,
         "classes": estimator.classes_.tolist(),
         "n_labelled": estimator.n_labelled_,
@@ -179,14 +182,7 @@ def load(
             model = _rebuild_classifier(model, header["classifier"], tensors, path)
     except IsthmusError:
         raise
-    except (
-        LookupError,
-        TypeError,
-        ArithmeticError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-    ) as error:
+    except _MISFITS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(
             f"{path} is damaged: its contents do not fit together ({reason})"
@@ -341,28 +337,31 @@ def _rebuild_classifier(
     path: str | os.PathLike[str],
 ) -> AutoencoderClassifier:
     import numpy as np
-    from sklearn.base import clone
     from sklearn.frozen import FrozenEstimator
 
     from isthmus.models import AutoencoderClassifier
     from isthmus.training import History
 
     model = AutoencoderClassifier(**_parameters(AutoencoderClassifier, stored["parameters"], None))
-    model.autoencoder = FrozenEstimator(autoencoder) if stored["frozen"] else clone(autoencoder)
+    # The weights of before the fine-tuning are not in the file: a frozen one comes back unfitted.
+    given = stored["autoencoder"]
+    given = None if given is None or _CUSTOM in given else _from_json(given)
+    model.autoencoder = FrozenEstimator(given) if stored["frozen"] else given
     classes = np.asarray(stored["classes"])
     flat = classes.ndim == 1 and len(classes) > 1 and classes.dtype.kind in "biufU"
     if not flat or len(np.unique(classes)) != len(classes):
         raise ModelFileError(f"{path} is damaged: its classes are not what they should be")
     model.classes_ = classes
     model.autoencoder_ = autoencoder
-    module = model._assemble()
     head = {name: tensors[f"head.{name}"] for name in ("weight", "bias")}
-    for name, tensor in module.head.state_dict().items():
-        if _form(tensor) != _form(head[name]):
+    shapes = {"weight": (len(classes), autoencoder.latent_dim_), "bias": (len(classes),)}
+    for name, shape in shapes.items():
+        if _form(head[name]) != f"{shape} of float32":
             raise ModelFileError(
-                f"{path} does not fit its network: head.{name} should be {_form(tensor)}; in the "
-                f"file it is {_form(head[name])}"
+                f"{path} does not fit its network: head.{name} should be {shape} of float32; in "
+                f"the file it is {_form(head[name])}"
             )
+    module = model._assemble()
     module.head.load_state_dict(head)
     model.module_ = module
     model.history_ = History(stored["history"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -119,8 +120,10 @@ def test_the_loss_is_the_cross_entropy_of_the_labelled_rows():
         lambda y: np.array([int(v) if i % 3 else None for i, v in enumerate(y)], dtype=object),
         lambda y: np.array([int(v) if i % 3 else -1 for i, v in enumerate(y)], dtype=object),
         lambda y: pd.Series(np.where(np.arange(len(y)) % 3, y, -1)),
+        lambda y: pd.Series([int(v) if i % 3 else pd.NA for i, v in enumerate(y)], dtype="Int64"),
+        lambda y: pd.Series([int(v) if i % 3 else pd.NA for i, v in enumerate(y)], dtype=object),
     ],
-    ids=["minus one", "nan", "none", "objects", "series"],
+    ids=["minus one", "nan", "none", "objects", "series", "Int64", "NA"],
 )
 def test_every_way_to_say_unlabelled_is_the_same(mark):
     X, y = load_iris(return_X_y=True)
@@ -233,6 +236,7 @@ def test_a_damaged_file_is_refused(tmp_path):
         {"tensors": {"head.bias": torch.zeros(10, dtype=torch.float64)}},
         {"history": 3},
         {"parameters": None},
+        {"autoencoder": 3},
     ):
         rewritten(**changes)
         with pytest.raises(ModelFileError):
@@ -299,3 +303,79 @@ def test_the_gradient_reaches_encoder_and_head_but_not_the_decoder():
     assert module.head.weight.grad.abs().sum() > 0
     assert base.encoder.layers[0].weight.grad.abs().sum() > 0
     assert base.decoder.layers[0].weight.grad is None
+
+
+def test_pandas_text_with_gaps():
+    X, y = load_iris(return_X_y=True)
+    names = pd.Series(np.array(["a", "b", "c"])[y], dtype="string")
+    names[::3] = pd.NA
+    model = AutoencoderClassifier(autoencoder=Autoencoder(max_epochs=1), max_epochs=2).fit(X, names)
+    assert model.n_labelled_ == 100
+    assert model.classes_.tolist() == ["a", "b", "c"]
+
+
+def test_a_checkpoint_belongs_to_the_weights_of_the_frozen_autoencoder(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    settings = {"latent_dim": 3, "max_epochs": 2, "scaling": None}
+    one, other = (Autoencoder(random_state=seed, **settings).fit(X) for seed in (0, 1))
+    other.set_params(random_state=0)
+
+    def fit(base):
+        return AutoencoderClassifier(
+            autoencoder=FrozenEstimator(base),
+            max_epochs=2,
+            checkpoint=tmp_path / "fit",
+            random_state=0,
+        ).fit(X, y)
+
+    np.testing.assert_array_equal(fit(one).predict_proba(X), fit(one).predict_proba(X))
+    with pytest.raises(InvalidInputError, match="other"):
+        fit(other)
+
+
+def test_the_supervised_control_is_seeded_and_saved(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    base = FrozenEstimator(StackedAutoencoder(latent_dim=3, max_epochs=1).fit(X))
+    models = [
+        AutoencoderClassifier(
+            autoencoder=base, pretraining=False, max_epochs=2, random_state=0
+        ).fit(X, y)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(models[0].predict_proba(X), models[1].predict_proba(X))
+    models[0].save(tmp_path / "model")
+    loaded = isthmus.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(X), models[0].predict_proba(X))
+
+
+def test_a_loaded_classifier_does_not_pass_its_fine_tuned_encoder_for_a_pretrained_one(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    base = Autoencoder(latent_dim=3, max_epochs=1, random_state=0).fit(X)
+    path = tmp_path / "model"
+    model = AutoencoderClassifier(autoencoder=FrozenEstimator(base), max_epochs=2, random_state=0)
+    model.fit(X, y).save(path)
+    again = clone(isthmus.load(path))
+    assert again.autoencoder.estimator.get_params() == base.get_params()
+    with pytest.raises(NotFittedError):
+        again.fit(X, y)
+    AutoencoderClassifier(max_epochs=2, random_state=0).fit(X, y).save(path)
+    assert isthmus.load(path).autoencoder is None
+
+
+def test_the_head_is_compared_before_memory_is_used(tmp_path, monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    path = tmp_path / "model"
+    AutoencoderClassifier(
+        autoencoder=Autoencoder(latent_dim=3, max_epochs=1), max_epochs=1, random_state=0
+    ).fit(X, y).save(path)
+    header, tensors = read_tensor_file(path, "model")
+    header.pop("_tensors_sha256", None)
+    header["classifier"]["classes"] = list(range(100_000))
+    write_tensor_file(path, "model", header, tensors)
+
+    def allocate(self, generator=None):
+        raise AssertionError("the head was made before its shape was compared")
+
+    monkeypatch.setattr(AutoencoderClassifier, "_assemble", allocate)
+    with pytest.raises(ModelFileError, match="head"):
+        isthmus.load(path)

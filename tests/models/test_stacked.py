@@ -53,7 +53,7 @@ def stack(layer="autoencoder", fine_tuning=True, **kwargs):
 def test_the_network_is_the_layers_one_on_the_other(layer):
     """Layers fitted by hand, each on the codes of the last, encode and decode alike."""
     X, held_out, *_ = digits()
-    model = stack(layer, fine_tuning=False)
+    model = stack(layer, fine_tuning=False, early_stopping=False)
     codes, test, decoders = X, held_out, []
     for i, size in enumerate((48, 24, 8)):
         kind = {"sparsity": "kl"} if layer == "sparse" else {}
@@ -65,7 +65,8 @@ def test_the_network_is_the_layers_one_on_the_other(layer):
             likelihood="bernoulli",
             scaling="auto" if i == 0 else None,
             max_epochs=20,
-            random_state=0,
+            early_stopping=False,
+            random_state=10 * i,
             **kind,
         ).fit(codes)
         assert unit.history_["loss"] == model.pretraining_[i]["loss"]
@@ -242,3 +243,46 @@ def test_pieces_train_the_deep_network_without_pretraining():
     for piece in np.array_split(X, 4):
         model.partial_fit(piece)
     assert model.n_iter_ == 4
+
+
+def test_layers_of_one_width_do_not_begin_alike():
+    X = digits()[0][:100]
+    model = StackedAutoencoder(
+        hidden_layer_sizes=(64, 64), latent_dim=64, max_epochs=1, fine_tuning=False, random_state=0
+    ).fit(X)
+    first, second, third = (linear.weight for linear in model.module_.encoder.linears)
+    assert abs(torch.corrcoef(torch.stack([second.flatten(), third.flatten()]))[0, 1]) < 0.1
+    assert abs(torch.corrcoef(torch.stack([first.flatten(), third.flatten()]))[0, 1]) < 0.1
+
+
+def test_codes_that_differ_in_their_last_bits_do_not_end_a_resumable_fit(tmp_path, monkeypatch):
+    """Another number of threads rounds the codes of a layer otherwise."""
+    X = digits()[0][:200]
+    settings = {**SMALL, "max_epochs": 2, "checkpoint": tmp_path / "fit"}
+    StackedAutoencoder(**settings).fit(X)
+    transform = DenoisingAutoencoder.transform
+
+    def rounded_otherwise(self, X, y=None):
+        return np.nextafter(transform(self, X, y), np.float32(1))
+
+    monkeypatch.setattr(DenoisingAutoencoder, "transform", rounded_otherwise)
+    StackedAutoencoder(**settings).fit(X)
+    with pytest.raises(InvalidInputError, match="other"):
+        StackedAutoencoder(**settings).fit(X[::-1])
+
+
+@pytest.mark.parametrize("fine_tuning", [True, False])
+def test_a_checkpoint_without_a_seed_is_refused_before_the_layers(fine_tuning, tmp_path):
+    model = StackedAutoencoder(checkpoint=tmp_path / "fit", max_epochs=1, fine_tuning=fine_tuning)
+    with pytest.raises(InvalidInputError, match="random_state"):
+        model.fit(digits()[0][:50])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stack_without_pretraining_is_saved(tmp_path):
+    X = digits()[0][:100]
+    for model in (StackedAutoencoder(**SMALL).partial_fit(X), untrained(StackedAutoencoder(), X)):
+        model.save(tmp_path / "model")
+        loaded = isthmus.load(tmp_path / "model")
+        np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+        assert loaded.pretraining_ == []

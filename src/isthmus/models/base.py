@@ -135,7 +135,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         """
         check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
         array = self._validate(X, reset=True)
-        self.__dict__.pop("module_", None)  # a refit that fails must not leave half an old model
+        for name in ("module_", "_state"):  # a refit that fails must not leave half an old model
+            self.__dict__.pop(name, None)
         describe(self, array, y)
         x, condition = self._inputs(array, y)
         fitting.fit(self, X, y, x, condition)

@@ -24,6 +24,7 @@ from isthmus.models.parameters import COMMON, auto_hidden, check_parameters
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.trained import TrainedEstimator
 from isthmus.nn import ClassifierModule
+from isthmus.training import fingerprint
 
 __all__ = ["AutoencoderClassifier"]
 
@@ -121,9 +122,10 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
         """
         check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
         self.__dict__.pop("module_", None)
+        fitting.check_resumable(self)
         base = self._base(X)
         # Checked before hours of pretraining, which checks again.
-        n_rows = len(base._validate(X, reset=True)) if not self._frozen else len(to_arrays(X))
+        n_rows = len(base._validate(X, reset=not self._frozen))
         classes, targets = _encode(y, n_rows)
         if base._conditional:
             raise InvalidInputError(
@@ -180,10 +182,10 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
     def _pretrained(self, base: BaseAutoencoder, X: Any) -> BaseAutoencoder:
         from isthmus.models.control import untrained
 
-        if self._frozen:
-            return base if self.pretraining else untrained(base, X)
         if base.random_state is None:
             base.set_params(random_state=self.random_state)
+        if self._frozen:
+            return base if self.pretraining else untrained(base, X)
         if self.checkpoint is not None and base.checkpoint is None:
             base.set_params(checkpoint=f"{self.checkpoint}.autoencoder")
         if self.verbose and not base.verbose:
@@ -247,7 +249,10 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
 
     @property
     def _description(self) -> str:
-        return f"{self.autoencoder_._description} {self.classes_.tolist()}"
+        # A frozen autoencoder has no checkpoint that would vouch for its weights.
+        weights = self.autoencoder_.module_.state_dict().values() if self._frozen else ()
+        digest = fingerprint("", *weights)
+        return f"{self.autoencoder_._description} {self.classes_.tolist()} {digest}"
 
     @property
     def _draws_globally(self) -> bool:
@@ -300,8 +305,13 @@ def _encode(y: Any, n_rows: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
 def _known(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which rows have a label."""
     if labels.dtype.kind in "OUS":
-        missing = np.array([v is None or v != v for v in labels.tolist()], dtype=bool)
-        minus = np.array([not isinstance(v, bool) and v in (-1, "-1") for v in labels.tolist()])
+        values = labels.tolist()
+        # pandas' NA is neither equal to itself nor different.
+        missing = np.array([v is None or (v == v) is not True for v in values], dtype=bool)
+        minus = np.array(
+            [not gone and v in (-1, "-1") for v, gone in zip(values, missing, strict=True)],
+            dtype=bool,
+        )
     else:
         missing = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(len(labels), bool)
         minus = labels == -1 if labels.dtype.kind in "if" else np.zeros(len(labels), bool)

@@ -32,13 +32,22 @@ if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
     from isthmus.models.trained import TrainedEstimator
 
-__all__ = ["choose_device", "draw_seed", "fit", "initial_module", "partial_fit", "run"]
+__all__ = [
+    "check_resumable",
+    "choose_device",
+    "draw_seed",
+    "fit",
+    "initial_module",
+    "partial_fit",
+    "run",
+]
 
 _FEWEST_HELD_OUT = 10  # with fewer rows than this held out, chance would decide when to stop
 
 
 def fit(estimator: BaseAutoencoder, X: Any, y: Any, x: Tensor, condition: Tensor | None) -> None:
     """Train a new module for `estimator` on scaled data `x` (n, *module_shape)."""
+    check_resumable(estimator)
     seed = draw_seed(estimator.random_state)
     module = initial_module(estimator, x, seed)
     if estimator._initialise(module, X, seed):
@@ -83,7 +92,8 @@ def run(
     """
     device = choose_device(estimator.device)
     module = module.to(device)
-    keep, held_out = _split(estimator, len(x), seed)
+    split_seed = seed if estimator._split_seed is None else estimator._split_seed
+    keep, held_out = _split(estimator, len(x), split_seed)
     config = _config(estimator, len(x) if keep is None else len(keep), seed, device)
     checkpoint = _checkpoint(estimator, x, condition, config)
     validation = None
@@ -270,11 +280,6 @@ def _checkpoint(
 ) -> Checkpoint | None:
     if estimator.checkpoint is None:
         return None
-    if estimator.random_state is None:
-        raise InvalidInputError(
-            "checkpoint: a fit can be resumed only with a fixed seed; set random_state to a number"
-        )
-    check_place(Path(estimator.checkpoint))  # now, and not after an hour
     ignored = ("checkpoint", "checkpoint_interval", "verbose", "network")
     settings = {
         name: repr(value)
@@ -282,5 +287,20 @@ def _checkpoint(
         if name not in ignored
     }
     description = json.dumps([type(estimator).__name__, settings, estimator._description])
-    key = fingerprint(description, x, condition)
+    if estimator._origin is None:
+        key = fingerprint(description, x, condition)
+    else:  # codes of a phase before: their last bits depend on the number of threads
+        key = fingerprint(description + estimator._origin)
+    estimator.__dict__["_fingerprint"] = key
     return Checkpoint(estimator.checkpoint, key, float(estimator.checkpoint_interval))
+
+
+def check_resumable(estimator: TrainedEstimator) -> None:
+    """Refuse a checkpoint that could not be written or resumed from: now, not after an hour."""
+    if estimator.checkpoint is None:
+        return
+    if estimator.random_state is None:
+        raise InvalidInputError(
+            "checkpoint: a fit can be resumed only with a fixed seed; set random_state to a number"
+        )
+    check_place(Path(estimator.checkpoint))

@@ -49,8 +49,9 @@ class StackedAutoencoder(BaseAutoencoder):
         What each layer is. A name stands for that estimator with the settings of training of this
         one, tied weights and, for "sparse", ``sparsity="kl"`` where the layers are sigmoids. An
         estimator brings its own, for example
-        ``DenoisingAutoencoder(corruption_level=0.25, tied_weights=True, max_epochs=30)``; its
-        sizes, activations, likelihood, scaling and device are set by the stack.
+        ``DenoisingAutoencoder(corruption_level=0.25, tied_weights=True, max_epochs=30)``. What says
+        how a layer learns is its own; its place in the stack, sizes, activations, likelihood,
+        scaling, seed, device, held-out share and files, are set by the stack.
     fine_tuning : bool, default=True
         Whether the whole is trained after its layers. Without it the codes are those of the greedy
         layers, as features for a classifier.
@@ -131,10 +132,16 @@ class StackedAutoencoder(BaseAutoencoder):
         activations = self._activations(len(sizes))
         self.pretraining_ = []
         codes = X
+        below = None
         for i, (size, activation) in enumerate(zip(sizes, activations, strict=True)):
             layer = self._layer(i, size, activation, below=activations[i - 1], seed=seed)
-            layer._name = f"{type(self).__name__}, layer {i + 1} of {len(sizes)}"
+            layer.__dict__.update(
+                _name=f"{type(self).__name__}, layer {i + 1} of {len(sizes)}",
+                _split_seed=seed,
+                _origin=below,
+            )
             layer.fit(codes)
+            below = layer._fingerprint
             _copy(layer.module_, module, i)
             self.pretraining_.append(layer.history_)
             if i + 1 < len(sizes):
@@ -166,7 +173,7 @@ class StackedAutoencoder(BaseAutoencoder):
             network="dense",
             tied_weights=layer.tied_weights or self.tied_weights,
             device=self.device,
-            random_state=seed,
+            random_state=seed + 10 * i,  # layers of one width must not begin alike
             verbose=self.verbose,
             validation_fraction=self.validation_fraction,
             checkpoint=None if self.checkpoint is None else f"{self.checkpoint}.layer{i + 1}",
@@ -188,7 +195,8 @@ class StackedAutoencoder(BaseAutoencoder):
         )
 
     def _extra(self) -> dict[str, Any]:
-        return {"pretraining": [history.records for history in self.pretraining_]}
+        # A network that was only put together, or fed in pieces, has no layers of its own.
+        return {"pretraining": [h.records for h in getattr(self, "pretraining_", [])]}
 
     def _restore(self, extra: Mapping[str, Any]) -> None:
         self.pretraining_ = [History(records) for records in extra["pretraining"]]

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import os
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -54,6 +54,13 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     fit_seconds_: float = field(init=False)
     outcome_: str = field(init=False)
 
+    # Of an estimator that is a phase of another's fit: what the bar calls it, the seed of the rows
+    # that are held out, and the fit whose result is its data, by which its checkpoint is known.
+    _name: ClassVar[str] = ""
+    _split_seed: ClassVar[int | None] = None
+    _origin: ClassVar[str | None] = None
+    _fingerprint: ClassVar[str | None] = None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse an unknown parameter with the nearest name; everything else is for `__init__`."""
         known = [f.name for f in dataclasses.fields(cls) if f.init]
@@ -92,7 +99,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     @property
     def _label(self) -> str:
         """What the progress bar calls the fit."""
-        return str(getattr(self, "_name", type(self).__name__))
+        return self._name or type(self).__name__
 
     @property
     def _widest(self) -> int:
