@@ -11,17 +11,18 @@ WORKERS ?= 2
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-# The environment is made once and again when what it is made from changes. PyTorch is installed by
+# The environment is made once and again when what it is made from changes; without UMAP, whose
+# compiler is large, until tests need it. PyTorch is installed by
 # its pinned version first: a range would bring the newest build with several gigabytes of CUDA.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade -c constraints.txt 'pip>=25.1'
 	$(PIP) install -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(PIP) install -c constraints.txt -e '.[all]'
+	$(PIP) install -c constraints.txt -e '.[plot,table,image,yaml]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install -c constraints.txt --group dev
+	$(PIP) install -c constraints.txt -e '.[all]' --group dev
 	@touch $@
 
 demo: $(VENV)/.installed  ## train five autoencoders on digits, write a report: under 90 seconds

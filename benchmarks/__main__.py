@@ -18,6 +18,10 @@ from benchmarks.ledger import write_page
 # The published tables of 1987 to 2014 beside ours.
 CLASSICAL = [
     "deep_autoencoder",
+    "pretraining",
+    "k_sparse",
+    "stacked_denoising",
+    "few_labels",
     "predictive_sparse",
     "recirculation",
     "score_field",

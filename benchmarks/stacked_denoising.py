@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import rotate
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.svm import LinearSVC
 
 from benchmarks.datasets import mnist
@@ -18,7 +19,7 @@ from isthmus import DenoisingAutoencoder, StackedAutoencoder
 from isthmus.models import untrained
 
 PUBLISHED = {"raw pixels": 43.47, "layer 3": 10.00}
-_C = (0.001, 0.01, 0.1, 1.0)
+_C = (0.01, 0.1, 1.0, 10.0)
 
 
 def rotated(images: NDArray[Any], seed: int) -> NDArray[np.float32]:
@@ -65,8 +66,8 @@ def table(
     rows = [_row("raw pixels", *_svm(x, y, x_test, y_test, n_validation), None)]
     layers = zip(*(m.transform_layers(d) for m in (stack, blank) for d in (x, x_test)), strict=True)
     for i, (codes, test, blank_codes, blank_test) in enumerate(layers, start=1):
-        control = _svm(blank_codes, y, blank_test, y_test, n_validation)[0]
         error, c = _svm(codes, y, test, y_test, n_validation)
+        control = _svm(blank_codes, y, blank_test, y_test, n_validation, (c,))[0]
         rows.append(_row(f"layer {i}", error, c, control))
         print(rows[-1], flush=True)
     return rows
@@ -102,6 +103,8 @@ def run() -> None:
         notes=[
             "12,000 training images, the last 2,000 of them to choose C, and 50,000 test images, "
             "drawn from all 70,000 digits and turned by angles of 0 to 360 degrees, seeds 0 and 1.",
+            "The machines are one against one; a first run with one against the rest had 49.05 on "
+            "raw pixels.",
             "Masking noise of 0.25, three layers of 1000 tied sigmoid units, 60 epochs a layer, no "
             "fine-tuning, no labels.",
         ],
@@ -110,13 +113,19 @@ def run() -> None:
 
 
 def _svm(
-    x: NDArray[Any], y: NDArray[Any], x_test: NDArray[Any], y_test: NDArray[Any], n_validation: int
+    x: NDArray[Any],
+    y: NDArray[Any],
+    x_test: NDArray[Any],
+    y_test: NDArray[Any],
+    n_validation: int,
+    strengths: Sequence[float] = _C,
 ) -> tuple[float, float]:
     """Return the test error in % of a linear SVM, and the C that held-out rows chose."""
     cut = len(x) - n_validation
     best, error, chosen = np.inf, np.nan, 0.0
-    for c in _C:
-        model = LinearSVC(C=c, dual=False, tol=1e-3).fit(x[:cut], y[:cut])
+    for c in strengths:
+        # A machine for each pair of classes, as LIBSVM and so the paper has them.
+        model = OneVsOneClassifier(LinearSVC(C=c, dual=False, tol=1e-3)).fit(x[:cut], y[:cut])
         held_out = float((model.predict(x[cut:]) != y[cut:]).mean())
         if held_out < best:
             best, chosen = held_out, c

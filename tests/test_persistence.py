@@ -768,3 +768,13 @@ def test_a_file_of_every_format_is_kept_and_loads(version):
     assert model.get_params()["hidden_layer_sizes"] == (8,)
     again = model.partial_fit(X)  # and it can be trained on
     assert np.isfinite(again.transform(X)).all()
+
+
+def test_numpy_numbers_within_a_corruption(tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    noise = isthmus.nn.GaussianNoise(np.float32(0.5), clip=(np.float32(-9), np.int64(9)))
+    path = tmp_path / "model"
+    isthmus.DenoisingAutoencoder(corruption=noise, max_epochs=1, latent_dim=2).fit(X).save(path)
+    loaded = isthmus.load(path)
+    assert loaded.corruption == isthmus.nn.GaussianNoise(0.5, clip=(-9.0, 9.0))
+    assert loaded.module_.corruption == loaded.corruption

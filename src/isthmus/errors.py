@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from numbers import Integral
 from typing import Any
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "IsthmusError",
     "MissingDependencyError",
     "ModelFileError",
+    "check_count",
     "require",
 ]
 
@@ -38,6 +40,22 @@ class DivergedError(IsthmusError, ArithmeticError):
 
 class DivergenceWarning(UserWarning):
     """The loss became NaN or infinite; the fit stopped and kept the best state before that."""
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is not a whole number of at least 1.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the argument and what came.
+
+    Examples
+    --------
+    >>> check_count("n_steps", 3)
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InvalidInputError(f"{name}: expected a whole number of at least 1; got {value!r}")
 
 
 def require(module: str, group: str) -> Any:

@@ -8,7 +8,6 @@ shapes are compared with the file's before any memory is used.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import os
 import platform
@@ -40,7 +39,6 @@ _MISFITS = (
     ValueError,
 )
 _CUSTOM = "custom"  # stands in the file for an object that JSON cannot hold
-_PART = "part"  # a corruption of isthmus.nn, by name and fields
 _ESTIMATOR = "estimator"  # one that is a parameter of another, by name and parameters
 
 
@@ -245,7 +243,7 @@ def _to_json(value: Any) -> Any:
     import numpy as np
 
     from isthmus.models import ESTIMATORS
-    from isthmus.nn.corruption import CORRUPTIONS
+    from isthmus.nn.corruption import corruption_to_json
 
     if isinstance(value, np.generic):
         return value.item()
@@ -257,8 +255,8 @@ def _to_json(value: Any) -> Any:
         return [int(v) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if type(value) in CORRUPTIONS.values():
-        return {_PART: type(value).__name__, "fields": dataclasses.asdict(value)}
+    if (part := corruption_to_json(value)) is not None:
+        return part
     if type(value) in ESTIMATORS.values():
         parameters = {k: _to_json(v) for k, v in value.get_params(deep=False).items()}
         return {_ESTIMATOR: type(value).__name__, "parameters": parameters}
@@ -425,13 +423,13 @@ def _parameters(
 
 
 def _from_json(value: Any) -> Any:
-    from isthmus.nn.corruption import CORRUPTIONS
+    from isthmus.nn.corruption import corruption_from_json
 
     if isinstance(value, dict) and _ESTIMATOR in value:
         cls = _class(value[_ESTIMATOR], None)
         return cls(**_parameters(cls, value["parameters"], None))
     if isinstance(value, dict):
-        return CORRUPTIONS[value[_PART]](**{k: _from_json(v) for k, v in value["fields"].items()})
+        return corruption_from_json(value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -536,3 +536,14 @@ def test_pictures_of_a_model_of_unit_values_are_not_black(tmp_path):
     assert pictures.shape == (40, 8, 8)
     assert pictures[:, :, -1].min() > 128
     assert pictures[:, :, 0].max() < 128
+
+
+@pytest.mark.parametrize("verb", ["encode", "score", "reconstruct", "diagnose"])
+def test_a_classifier_is_no_autoencoder_for_a_verb(verb, tmp_path, capsys):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    np.save(tmp_path / "x.npy", X)
+    isthmus.AutoencoderClassifier(autoencoder=isthmus.Autoencoder(max_epochs=1), max_epochs=1).fit(
+        X, X[:, 0] > 0
+    ).save(tmp_path / "model")
+    assert run([verb, str(tmp_path / "model"), str(tmp_path / "x.npy")]) == 2
+    assert "AutoencoderClassifier" in only_line(capsys)

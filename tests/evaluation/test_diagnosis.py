@@ -442,3 +442,25 @@ def test_wrong_calls_are_refused_in_one_line():
         diagnose(model, X[:, :3])
     with pytest.raises(ValueError, match="not fitted"):
         diagnose(Autoencoder(), X)
+
+
+@pytest.mark.parametrize("kind", ["tied", "pretrained"])
+def test_what_a_network_of_another_make_is_not_blamed_for(kind):
+    """One activation at several widths, and layers that were never fine-tuned, are no problem."""
+    X = np.random.default_rng(0).normal(size=(120, 6))
+    if kind == "tied":
+        model = isthmus.Autoencoder(
+            tied_weights=True,
+            hidden_layer_sizes=(16, 8),
+            latent_dim=3,
+            max_epochs=3,
+            random_state=0,
+        ).fit(X)
+        found = isthmus.diagnose(model, X)
+        assert found.evidence.epochs == 3
+    else:
+        model = isthmus.StackedAutoencoder(
+            fine_tuning=False, hidden_layer_sizes=(8,), latent_dim=3, max_epochs=3, random_state=0
+        ).fit(X)
+        (training,) = [f for f in isthmus.diagnose(model, X) if f.name == "training"]
+        assert training.severity == "ok"

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from isthmus import (
     Autoencoder,
+    AutoencoderClassifier,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     SparseAutoencoder,
@@ -197,3 +198,12 @@ def test_what_has_no_norm():
     conditional.fit(X, np.arange(50) % 2)
     with pytest.raises(InvalidInputError, match="^estimator: expected a model without a condition"):
         jacobian_norm(conditional, X)
+
+
+def test_a_classifier_is_no_autoencoder():
+    X = DIGITS[:40]
+    model = AutoencoderClassifier(autoencoder=Autoencoder(max_epochs=1), max_epochs=1)
+    model.fit(X, np.arange(40) % 2)
+    with pytest.raises(InvalidInputError, match="AutoencoderClassifier.*autoencoder_"):
+        jacobian_norm(model, X)
+    assert jacobian_norm(model.autoencoder_, X) > 0

@@ -86,3 +86,32 @@ def test_what_cannot_be(chains, n_projections, word):
     with pytest.raises(InvalidInputError, match=f"^{word}: .*got") as caught:
         autocorrelation_time(chains, n_projections=n_projections)
     assert "\n" not in str(caught.value)
+
+
+def test_rounding_is_no_movement_and_wide_states_are_cheap():
+    assert np.isinf(autocorrelation_time(np.full((2, 100, 3), 0.1))).all()
+    wide = np.random.default_rng(0).normal(size=(2, 50, 20_000))
+    assert autocorrelation_time(wide).shape == (5,)  # a 20,000 × 20,000 matrix would be 3.2 GB
+
+
+def test_what_no_state_varies_in_never_moves():
+    """Fewer states than values, rounded constants, and directions without variance."""
+    assert np.isinf(autocorrelation_time(np.full((10, 3000, 4), 0.1) + 1e6 / 3)).all()
+    few = np.random.default_rng(0).normal(size=(1, 4, 9))
+    times = autocorrelation_time(few, n_projections=9)
+    assert times.shape == (9,)
+    assert np.isinf(times[3:]).all()  # four states less their mean span three directions
+    assert np.isfinite(times[:3]).all()
+    moving = autoregressive(0.5, n_steps=2000, values=2) @ np.random.default_rng(1).normal(
+        size=(2, 30)
+    )
+    assert np.isfinite(autocorrelation_time(moving)).tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("values", [3, 40])  # fewer than the states, and more
+def test_projections_are_the_principal_components(values):
+    states = autoregressive(0.5, n_chains=1, n_steps=30, values=values)
+    states = states * np.linspace(1, 3, values)
+    left, sizes, _ = np.linalg.svd(states[0] - states[0].mean(0), full_matrices=False)
+    expected = [autocorrelation_time(column[None, :, None])[0] for column in (left * sizes).T[:3]]
+    np.testing.assert_allclose(autocorrelation_time(states, n_projections=3), expected)

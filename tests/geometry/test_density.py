@@ -104,3 +104,11 @@ def test_what_cannot_be_used_is_named():
         ManifoldParzen().fit(X).sample(0)
     with pytest.raises(InvalidInputError, match="NaN"):
         ManifoldParzen().fit(X * np.nan)
+
+
+def test_a_bandwidth_that_is_set_later_waits_for_the_next_fit():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    density = ManifoldParzen(bandwidth=0.5, n_components=1).fit(X)
+    before = density.score_samples(X)
+    np.testing.assert_array_equal(density.set_params(bandwidth=0.1).score_samples(X), before)
+    assert density.fit(X).score(X) != before.mean()

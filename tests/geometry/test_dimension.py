@@ -93,3 +93,30 @@ def test_what_cannot_be_used_is_named():
     ):
         with pytest.raises(InvalidInputError, match=message):
             call()
+
+
+def test_ties_and_one_number_of_neighbours():
+    with pytest.raises(InvalidInputError, match="equally far"):
+        intrinsic_dimension(np.eye(40))
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    overall, _ = intrinsic_dimension(X, n_neighbors=10)
+    assert overall == intrinsic_dimension(X, n_neighbors=(10, 10))[0]
+
+
+def test_distances_that_are_equal_but_for_rounding_are_ties():
+    """Of one-hot rows times a number; of the others the mean is that of those with an estimate."""
+    for scale in (0.1, 1 / 3, 1e5 / 7):
+        for k in (3, 10):
+            with pytest.raises(InvalidInputError, match="equally far"):
+                intrinsic_dimension(scale * np.eye(40), n_neighbors=k)
+    X = np.random.default_rng(0).normal(size=(200, 30))
+    far = 1000 + 1000 * np.eye(30)
+    overall, local = intrinsic_dimension(np.vstack([X, far]), n_neighbors=(5, 10))
+    assert np.isinf(local[200:]).all()
+    assert overall == pytest.approx(local[:200].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [10.0, "10", (3, 4, 5), (3.0, 5), None, 2])
+def test_neighbours_that_cannot_be_counted_are_refused(wrong):
+    with pytest.raises(InvalidInputError, match="n_neighbors: expected"):
+        intrinsic_dimension(linear(50), n_neighbors=wrong)

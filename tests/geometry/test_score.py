@@ -132,3 +132,15 @@ def test_what_cannot_be_used_is_named():
     ):
         with pytest.raises(InvalidInputError, match=message):
             call()
+
+
+def test_sigma_is_that_of_the_fit():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    settings = {"corruption": "gaussian", "latent_dim": 4, "max_epochs": 2, "random_state": 0}
+    model = DenoisingAutoencoder(corruption_level=0.5, **settings).fit(X)
+    field = score_field(model, X)
+    np.testing.assert_array_equal(score_field(model.set_params(corruption_level=0.1), X), field)
+    walked = DenoisingAutoencoder(walk_back_steps=2, **settings).fit(X)
+    with pytest.raises(InvalidInputError, match="sigma"):
+        score_field(walked, X)
+    assert np.isfinite(score_field(walked, X, sigma=0.3)).all()

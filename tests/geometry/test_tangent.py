@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from isthmus import Autoencoder, ContractiveAutoencoder, SparseAutoencoder, VariationalAutoencoder
 from isthmus.errors import InvalidInputError
 from isthmus.geometry import jacobian, neighbour_tangents, sensitivity, tangent_space
+from isthmus.geometry._maps import jacobian_chunks
 from isthmus.models import ESTIMATORS, untrained
 
 RNG = np.random.default_rng(0)
@@ -20,8 +22,6 @@ def map_of(model, of, X, y=None):
     """The map as users know it, of the network in float64, so that differences are exact."""
     model.module_.double()
     schema, scaler = model.schema_, model.scaler_
-    import torch
-
     scale = np.exp(scaler.log_scale(schema))
     shift = scaler.shift.reshape(-1, *(1,) * (len(schema.module_shape) - 1))
     c = None if y is None else model._encode_condition(y, len(X)).double()
@@ -212,3 +212,22 @@ def test_what_cannot_be_used_is_named():
     coded = SparseAutoencoder(likelihood="categorical", max_epochs=1).fit(classes)
     with pytest.raises(InvalidInputError, match="classes, which have no derivative"):
         jacobian(coded, classes)
+
+
+def test_derivatives_by_columns_are_those_by_rows(monkeypatch):
+    """More outputs than inputs; without torch's forward mode, whose first use warns."""
+    X = np.random.default_rng(0).normal(size=(7, 12))
+    model = Autoencoder(latent_dim=3, activation="tanh", max_epochs=1, random_state=0).fit(X)
+    codes = torch.from_numpy(model.transform(X))
+
+    def refuse(*_, **__):
+        raise AssertionError("forward mode")
+
+    monkeypatch.setattr(torch.func, "jacfwd", refuse)
+    found = np.concatenate(list(jacobian_chunks(model, X, None, "decoder")))
+    decode = model.module_.decode
+    for row, code in zip(found, codes, strict=True):
+        by_rows = torch.autograd.functional.jacobian(lambda z: decode(z[None])[0], code).numpy()
+        np.testing.assert_allclose(
+            row, by_rows * model.scaler_.scale[:, None], rtol=1e-4, atol=1e-6
+        )

@@ -8,8 +8,16 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from isthmus import ContractiveAutoencoder, DenoisingAutoencoder, SparseAutoencoder, load
+from isthmus import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    PredictiveSparseDecomposition,
+    RecirculationAutoencoder,
+    SparseAutoencoder,
+    load,
+)
 from isthmus.errors import InvalidInputError
+from isthmus.evaluation import jacobian_norm
 from isthmus.nn import HigherOrderContractive, TiedDense
 
 X = np.random.default_rng(0).random((120, 12)).astype(np.float32)
@@ -207,3 +215,43 @@ def test_tied_weights(name, hidden, missing, tmp_path):
     with torch.no_grad():
         encoder.linears[-1].weight.mul_(2)
     assert (model.inverse_transform(codes) != before).any()
+
+
+def test_salt_and_pepper_of_classes_are_those_of_their_inputs():
+    X = np.random.default_rng(0).integers(0, 4, size=(60, 5))
+    model = DenoisingAutoencoder(corruption="salt_and_pepper", max_epochs=1, latent_dim=2).fit(X)
+    assert (model.module_.corruption.low, model.module_.corruption.high) == (0.0, 1.0)
+
+
+def test_values_that_are_all_missing_are_not_clipped():
+    X = np.random.default_rng(0).uniform(size=(60, 3))
+    model = DenoisingAutoencoder(missing="ignore", max_epochs=1, latent_dim=2).fit(X)
+    assert np.isfinite(model.transform(np.full((2, 3), np.nan))).all()  # warnings are errors
+
+
+def test_a_code_with_a_gain_has_no_closed_form_of_its_jacobian():
+    X = np.random.default_rng(0).normal(size=(60, 6))
+    model = PredictiveSparseDecomposition(max_epochs=3, random_state=0).fit(X)
+    x = torch.from_numpy(model.scaler_.forward(X, model.schema_))
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda row: model.module_.encode(row[None])[0]))(x)
+    assert jacobian_norm(model, X) == pytest.approx(
+        float(jacobian.detach().square().sum((1, 2)).mean()), rel=1e-4
+    )
+
+
+def test_one_layer_says_so_to_arrays_as_well():
+    X = np.random.default_rng(0).uniform(size=(30, 4))
+    RecirculationAutoencoder(hidden_layer_sizes=np.array([]), max_epochs=1).fit(X)
+    with pytest.raises(InvalidInputError, match="hidden_layer_sizes"):
+        RecirculationAutoencoder(hidden_layer_sizes=np.array([3]), max_epochs=1).fit(X)
+
+
+def test_a_refit_that_fails_leaves_no_old_network_behind():
+    X = np.random.default_rng(0).normal(size=(60, 6))
+    model = DenoisingAutoencoder(latent_dim=2, random_state=0).partial_fit(X)
+    with pytest.raises(InvalidInputError):
+        model.set_params(corruption_level=-1).fit(X)
+    with pytest.raises(InvalidInputError):
+        model.set_params(corruption_level=0.1, corruption="masking", checkpoint="/no/such/x").fit(X)
+    model.set_params(latent_dim=4, checkpoint=None).partial_fit(100 * X)
+    assert model.transform(X).shape == (60, 4)

@@ -29,7 +29,11 @@ from isthmus.tensorfile import read_tensor_file, write_tensor_file
 
 CHECKS = list(
     estimator_checks_generator(
-        AutoencoderClassifier(autoencoder=Autoencoder()), legacy=True, mark=None
+        AutoencoderClassifier(
+            autoencoder=Autoencoder(max_epochs=20), learning_rate=0.01, max_epochs=40
+        ),
+        legacy=True,
+        mark=None,
     )
 )
 
@@ -76,7 +80,7 @@ def test_pretraining_on_unlabelled_rows_beats_the_labels_alone():
                 )
                 .fit(X, partly(y, 100))
                 .score(held_out, y_test)
-                for seed in (0, 1)
+                for seed in (0,)
             ]
         )
         for pretraining in (True, False)

@@ -47,11 +47,11 @@ def same(first, second):
     )
 
 
-DENSE_ONLY = ("predictive_sparse", "recirculation")  # whose rules need one linear layer each way
+DENSE_ONLY = ("predictive_sparse", "recirculation", "stacked")  # made of linear layers
 
 
 @pytest.mark.parametrize("name", DENSE_ONLY)
-def test_a_rule_for_one_layer_refuses(name):
+def test_what_is_made_of_linear_layers_refuses(name):
     with pytest.raises(InvalidInputError, match="network: .*fully connected.*'auto'"):
         ESTIMATORS[name](network=table_pair(), max_epochs=1).fit(X)
 
@@ -217,3 +217,47 @@ def test_a_vae_of_ones_own_samples():
     model = VariationalAutoencoder(network=table_pair(heads=2), max_epochs=2, random_state=0).fit(X)
     assert model.sample(5, random_state=0).shape == (5, 6)
     assert model.history_["divergence"][-1] > 0
+
+
+def test_auto_k_is_a_tenth_of_the_code_that_the_encoder_gives():
+    X = np.random.default_rng(0).normal(size=(60, 6))
+    networks = (nn.Linear(6, 20), nn.Linear(20, 6))
+    model = SparseAutoencoder(sparsity="topk", network=networks, max_epochs=1, random_state=0)
+    codes = model.fit(X).transform(X)
+    assert ((codes != 0).sum(1) == 2).all()
+
+
+def test_pieces_draw_numbers_of_their_own():
+    seen = []
+
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            if self.training:
+                seen.append(float(torch.rand(())))
+            return super().forward(x)
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    model = Autoencoder(network=(Noisy(3, 2), nn.Linear(2, 3)), random_state=0)
+    state = torch.get_rng_state()
+    for _ in range(3):
+        model.partial_fit(X)
+    assert len(set(seen)) == 3
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_pieces_draw_what_their_seed_says():
+    seen = []
+
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            if self.training:
+                seen.append(float(torch.rand(())))
+            return super().forward(x)
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    for seed in (0, 0, 1):
+        model = Autoencoder(network=(Noisy(3, 2), nn.Linear(2, 3)), random_state=seed)
+        model.partial_fit(X).partial_fit(X)
+    first, again, other = np.reshape(seen, (3, -1))
+    np.testing.assert_array_equal(first, again)
+    assert (first[1:] != other[1:]).all()

@@ -36,10 +36,10 @@ def test_codes_and_data_have_the_shapes_they_should(shape, name):
     assert model.schema_.layout == layout
     assert model.sample_shape_ == size[1:]
     assert model.architecture_.module_shape == inside
-    # One sigmoid layer with tied weights is what a contractive autoencoder is.
-    assert model.architecture_.network == ("dense" if name == "contractive" else network) or (
-        name == "sparse" and model.architecture_.network == "dense"
-    )
+    # One sigmoid layer with tied weights is what a contractive autoencoder is; a sparse one has no
+    # hidden layers either.
+    dense = name in ("contractive", "sparse") or ESTIMATORS[name]._dense_only
+    assert model.architecture_.network == ("dense" if dense else network)
     codes = model.transform(X)
     assert codes.shape == (20, 3)
     for back in (model.reconstruct(X), model.inverse_transform(codes)):

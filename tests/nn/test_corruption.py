@@ -1,7 +1,9 @@
 """Corruptions: their statistics, where their randomness comes from, and what they leave alone."""
 
+import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn import AutoencoderModule, Dense, GaussianNoise, Masking, SaltAndPepper
+from isthmus.nn.corruption import corruption_from_json, corruption_to_json
 
 ALL = [GaussianNoise(0.5), GaussianNoise(2.0, clip=(0, 1)), Masking(0.4), SaltAndPepper(0.4)]
 N = 200_000
@@ -152,3 +155,19 @@ def test_module_corrupts_the_encoders_input_while_training_only(corruption):
 def test_impossible_corruptions(make, name):
     with pytest.raises(InvalidInputError, match=f"^{name}: expected a number"):
         make()
+
+
+@pytest.mark.parametrize("corruption", ALL, ids=repr)
+def test_json_and_back(corruption):
+    stored = json.loads(json.dumps(corruption_to_json(corruption)))
+    assert corruption_from_json(stored) == corruption
+    older = {"name": stored["part"], "fields": stored["fields"]}  # of a chain, in older files
+    assert corruption_from_json(older) == corruption
+
+
+def test_json_of_other_numbers():
+    numpy = GaussianNoise(np.float32(0.5), clip=np.array([0, 1]))
+    assert corruption_from_json(corruption_to_json(numpy)) == GaussianNoise(0.5, clip=(0, 1))
+    torchs = Masking(torch.tensor(0.25))
+    assert json.dumps(corruption_to_json(torchs)["fields"]) == '{"probability": 0.25}'
+    assert corruption_to_json(lambda x, generator: x) is None

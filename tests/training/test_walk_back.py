@@ -232,3 +232,27 @@ def test_interrupted_and_resumed_is_the_same_fit(epoch, tmp_path):
 def test_there_is_at_least_one_step():
     with pytest.raises(InvalidInputError, match=r"n_steps: .*at least 1; got 0"):
         walk_back(0)
+
+
+def test_a_penalty_that_takes_the_condition_gets_it():
+    given = []
+
+    class Watch:
+        takes_condition = True
+
+        def __call__(self, module, seen, z, generator=None, condition=None):
+            given.append(condition)
+            return z.new_zeros(())
+
+    module = AutoencoderModule(
+        Dense((6,), (3,), condition_dim=2),
+        Dense((3,), (6,), condition_dim=2),
+        likelihood=Bernoulli(),
+        corruption=Masking(0.2),
+        penalties={"watch": Watch()},
+    )
+    condition = torch.randn(60, 2, generator=generator(4))
+    walk_back(2)(new_state(module, TrainingConfig()), Batch(BINARY, condition))
+    assert len(given) == 2
+    assert all(c is condition for c in given)
+    assert set(module.penalty_terms(BINARY, torch.zeros(60, 3), condition)) == {"watch"}

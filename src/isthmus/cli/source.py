@@ -42,14 +42,21 @@ def load_model(path: Path) -> Any:
     Raises
     ------
     InvalidInputError
-        If there is no such file.
+        If there is no such file, or it holds no autoencoder.
     ModelFileError
         If the file is not a whole model.
     """
     check_model_file(path)
+    from isthmus.models import BaseAutoencoder
     from isthmus.persistence import load
 
-    return load(path)
+    model = load(path)
+    if not isinstance(model, BaseAutoencoder):
+        raise InvalidInputError(
+            f"model: expected an autoencoder; {path} holds a {type(model).__name__}; use it from "
+            "Python: isthmus.load(PATH).predict(X)"
+        )
+    return model
 
 
 def read_input(path: Path, reading: Reading, model: Any = None) -> DataSet:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
     from isthmus.nn import AutoencoderModule
 
-__all__ = ["jacobian_norm", "squared_jacobian_norms"]
+__all__ = ["columns", "jacobian_norm", "squared_jacobian_norms"]
 
 
 def jacobian_norm(estimator: BaseAutoencoder, X: Any, of: str = "encoder") -> float:
@@ -71,7 +71,8 @@ def squared_jacobian_norms(
     Raises
     ------
     InvalidInputError
-        If `of` is another word, the model is conditional, or `X` is not of the shape of the fit.
+        If `of` is another word, the estimator is not one of the family or is conditional, or `X` is
+        not of the shape of the fit.
 
     Notes
     -----
@@ -95,8 +96,14 @@ def squared_jacobian_norms(
     """
     import torch
 
+    from isthmus.models.base import BaseAutoencoder
     from isthmus.models.inference import map_rows
 
+    if not isinstance(estimator, BaseAutoencoder):
+        raise InvalidInputError(
+            "estimator: expected a fitted autoencoder of isthmus; got "
+            f"{type(estimator).__name__}; of a classifier, pass its autoencoder_"
+        )
     if of not in ("encoder", "reconstruction"):
         raise InvalidInputError(f"of: expected 'encoder' or 'reconstruction'; got {of!r}")
     if getattr(estimator, "conditional", False):
@@ -148,13 +155,13 @@ def _norms(module: AutoencoderModule, x: Tensor, of: str) -> tuple[Callable[[Ten
     if size >= min(n_in, n_out):
         both = vmap(_cheaper(lambda sample: decoded(code(sample)), n_in, n_out))
         return lambda seen: both(seen).flatten(1).square().sum(1), n_in * n_out
-    of_encoder, of_decoder = vmap(jacrev(code)), vmap(_columns(decoded))
+    of_encoder, of_decoder = vmap(jacrev(code)), vmap(columns(decoded))
 
     def product(seen: Tensor) -> Tensor:
         rows = of_encoder(seen).flatten(2)
-        columns = of_decoder(encoder_code(module, seen, None)).flatten(2)
+        by_code = of_decoder(encoder_code(module, seen, None)).flatten(2)
         inner = torch.bmm(rows, rows.mT)
-        return (torch.bmm(columns, columns.mT) * inner).sum((1, 2))
+        return (torch.bmm(by_code, by_code.mT) * inner).sum((1, 2))
 
     return product, size * (n_in + n_out)
 
@@ -163,10 +170,10 @@ def _cheaper(function: Callable[[Tensor], Tensor], n_in: int, n_out: int) -> Any
     """Return the function that gives all derivatives, row by row or column by column."""
     from torch.func import jacrev
 
-    return _columns(function) if n_in < n_out else jacrev(function)
+    return columns(function) if n_in < n_out else jacrev(function)
 
 
-def _columns(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def columns(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """Return the Jacobian by its columns: one pass an input, (inputs, *shape of the output).
 
     The pull-back v → Jᵀv is linear, and its own pull-back is u → Ju. Forward mode would do the same
@@ -179,8 +186,8 @@ def _columns(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
         output, pull = vjp(function, x)[:2]
         push = vjp(lambda v: pull(v)[0], torch.zeros_like(output))[1]
         units = torch.eye(x.numel(), dtype=x.dtype, device=x.device).view(-1, *x.shape)
-        columns: Tensor = vmap(lambda u: push(u)[0])(units)
-        return columns
+        pushed: Tensor = vmap(lambda u: push(u)[0])(units)
+        return pushed
 
     return jacobian
 

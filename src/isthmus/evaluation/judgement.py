@@ -77,6 +77,8 @@ def judge(e: Evidence) -> tuple[Finding, ...]:
 
 
 def _training(e: Evidence) -> Verdict | None:
+    if e.outcome == "pretrained":
+        return "ok", "The layers were trained one after the other, and not together afterwards."
     if e.epochs == 0:
         return (
             "problem",

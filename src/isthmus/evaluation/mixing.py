@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.evaluation._arrays import as_rows
 
 __all__ = ["autocorrelation_time"]
@@ -63,24 +64,31 @@ def autocorrelation_time(chains: Any, *, n_projections: int = 5) -> NDArray[np.f
         raise InvalidInputError(
             f"chains: expected (n_chains, n_steps, ...) with at least 2 steps; got shape {shape}"
         )
-    if not isinstance(n_projections, int | np.integer) or n_projections < 1:
-        raise InvalidInputError(
-            f"n_projections: expected a whole number of at least 1; got {n_projections!r}"
-        )
+    check_count("n_projections", n_projections)
     states = as_rows(np.reshape(chains, (shape[0] * shape[1], -1)), "chains")
-    states = states - states.mean(axis=0)
-    _, directions = np.linalg.eigh(states.T @ states)  # ascending
-    projected = states @ directions[:, ::-1][:, :n_projections]
-    return np.array([_time(column.reshape(shape[:2])) for column in projected.T])
+    count = min(int(n_projections), states.shape[1])
+    # A projection of rows that never change still varies by what is rounded off.
+    still = float((np.finfo(np.float64).eps * np.linalg.norm(states, axis=1).max()) ** 2)
+    states = states - states[0]  # first, so that a mean of equal numbers is not rounded
+    states -= states.mean(axis=0)
+    if len(states) < states.shape[1]:
+        # The same lengths and angles in fewer numbers: no matrix of all pairs of values.
+        states = np.linalg.qr(states.T).R.T
+    values = states.shape[1]
+    found = min(count, values)
+    directions = eigh(states.T @ states, subset_by_index=[values - found, values - 1])[1]
+    projected = (states @ directions[:, ::-1]).T.reshape(found, *shape[:2])
+    times = [_time(column, still) for column in projected]
+    return np.array(times + [np.inf] * (count - found))
 
 
-def _time(chains: NDArray[np.float64]) -> float:
-    """Return τ of centred numbers (n_chains, n_steps)."""
+def _time(chains: NDArray[np.float64], still: float) -> float:
+    """Return τ of centred numbers (n_chains, n_steps); infinite up to the variance `still`."""
     n_steps = chains.shape[1]
     # By Fourier transform, with as many zeros behind so that the ends do not meet.
     spectrum = np.abs(np.fft.rfft(chains, 2 * n_steps, axis=1)) ** 2
     covariance = np.fft.irfft(spectrum.mean(axis=0))[:n_steps] / np.arange(n_steps, 0, -1)
-    if covariance[0] <= 0:
+    if covariance[0] <= still:
         return float("inf")
     times = 2 * np.cumsum(covariance / covariance[0]) - 1
     enough = np.flatnonzero(np.arange(n_steps) >= _WINDOW * times.clip(min=2))

@@ -232,7 +232,8 @@ def watch_units(module: AutoencoderModule) -> Iterator[UnitActivity]:
                 value = torch.minimum(value - low, high - value) / (high - low)
             axes = [axis for axis in range(value.ndim) if axis != 1]
             most = value.amax(axes).cpu()
-            store[name] = torch.maximum(store[name], most) if name in store else most
+            key = f"{name}, {len(most)}"  # one module may serve layers of several widths
+            store[key] = torch.maximum(store[key], most) if key in store else most
 
         return part.register_forward_hook(hook)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
+from isthmus.evaluation.jacobian import columns
 from isthmus.models import BaseAutoencoder
 from isthmus.nn import Categorical, Likelihood, Mixed
 from isthmus.nn.modes import evaluation_mode
@@ -112,29 +112,31 @@ def jacobian_chunks(
             product: NDArray[np.float64] | None = None
             if of != "decoder":
                 rows_of_f = _jacobian(module.encode, part, c, size)
-                product = rows_of_f.reshape(len(part), size, values)[..., order] / scale
+                product = rows_of_f[..., order] / scale
             if of != "encoder":
                 z = module.encode(part, c)
-                columns = _jacobian(module.decode, z, c, values)
-                columns = columns.reshape(len(part), values, size)[:, order] * scale[:, None]
-                product = columns if product is None else columns @ product
+                rows_of_g = _jacobian(module.decode, z, c, values)[:, order] * scale[:, None]
+                product = rows_of_g if product is None else rows_of_g @ product
             assert product is not None
             yield product
 
 
 def _jacobian(function: Function, x: Tensor, c: Tensor | None, outputs: int) -> NDArray[np.float64]:
-    """Return the derivatives (n, *output, *input) of a function of one row at a time."""
+    """Return the derivatives (n, outputs, inputs) of a function of one row at a time."""
+    inputs = x[0].numel()
 
     def one(row: Tensor, condition: Tensor | None) -> Tensor:
-        return function(row[None], None if condition is None else condition[None])[0]
+        def output(r: Tensor) -> Tensor:
+            return function(r[None], None if condition is None else condition[None])[0].flatten()
 
-    # Backwards costs a pass an output, forwards a pass an input.
-    mode = torch.func.jacrev if outputs <= x[0].numel() else torch.func.jacfwd
-    each = torch.func.vmap(mode(one), in_dims=(0, None if c is None else 0))
-    with warnings.catch_warnings():
-        # The first use of the forward mode loads parts of torch that are deprecated by torch.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        derivative: Tensor = each(x, c)
+        # Backwards costs a pass an output, by columns a pass an input.
+        if outputs <= inputs:
+            rows: Tensor = torch.func.jacrev(output)(row)
+            return rows.reshape(outputs, inputs)
+        return columns(output)(row).mT
+
+    each = torch.func.vmap(one, in_dims=(0, None if c is None else 0))
+    derivative: Tensor = each(x, c)
     return derivative.detach().cpu().double().numpy()
 
 

@@ -14,7 +14,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus.data.containers import in_one_line
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.geometry.neighbours import local_directions
 from isthmus.models.fitting import draw_seed
 from isthmus.models.parameters import above, at_least, check_parameters
@@ -52,6 +52,8 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
         V, orthonormal.
     variances_ : ndarray of shape (n, n_components)
         s² + σ².
+    bandwidth_ : float
+        σ of the fit.
 
     References
     ----------
@@ -80,6 +82,7 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
     samples_: NDArray[np.float64] = field(init=False)
     directions_: NDArray[np.float64] = field(init=False)
     variances_: NDArray[np.float64] = field(init=False)
+    bandwidth_: float = field(init=False)
     n_features_in_: int = field(init=False)
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -112,7 +115,8 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
             directions, squares = np.zeros((len(rows), 0, rows.shape[1])), np.zeros((len(rows), 0))
         self.samples_ = rows
         self.directions_ = directions
-        self.variances_ = squares + self.bandwidth**2
+        self.bandwidth_ = float(self.bandwidth)
+        self.variances_ = squares + self.bandwidth_**2
         return self
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
@@ -138,7 +142,7 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
         constant = -0.5 * (
             values * np.log(2 * np.pi)
             + np.log(self.variances_).sum(1)
-            + 2 * (values - count) * np.log(self.bandwidth)
+            + 2 * (values - count) * np.log(self.bandwidth_)
         ) - np.log(n)
         result = np.empty(len(queries))
         step = max(1, _VALUES // (n * (count + 1)))
@@ -150,7 +154,7 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
                 along = np.square((part @ basis.T).reshape(-1, n, count) - offsets)
                 distance = np.maximum(distance - along.sum(2), 0.0)  # what is left, across
                 exponent -= 0.5 * (along / self.variances_).sum(2)
-            exponent -= distance / (2 * self.bandwidth**2)
+            exponent -= distance / (2 * self.bandwidth_**2)
             result[start : start + step] = logsumexp(exponent, axis=1)
         return result
 
@@ -175,21 +179,14 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
         ndarray of shape (n_samples, D), float64
         """
         check_is_fitted(self, "samples_")
-        if (
-            isinstance(n_samples, bool)
-            or not isinstance(n_samples, int | np.integer)
-            or n_samples < 1
-        ):
-            raise InvalidInputError(
-                f"n_samples: expected a whole number of at least 1; got {n_samples!r}"
-            )
+        check_count("n_samples", n_samples)
         rng = np.random.default_rng(draw_seed(random_state))
         kernel = rng.integers(len(self.samples_), size=int(n_samples))
         noise = rng.normal(size=(int(n_samples), self.samples_.shape[1]))
         directions = self.directions_[kernel]
         along = np.einsum("nkd,nd->nk", directions, noise)
-        stretch = (np.sqrt(self.variances_[kernel]) - self.bandwidth) * along
-        moved = self.bandwidth * noise + np.einsum("nk,nkd->nd", stretch, directions)
+        stretch = (np.sqrt(self.variances_[kernel]) - self.bandwidth_) * along
+        moved = self.bandwidth_ * noise + np.einsum("nk,nkd->nd", stretch, directions)
         return np.asarray(self.samples_[kernel] + moved)
 
     def _validate(self, X: Any, reset: bool) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from isthmus.geometry.tangent import tangent_space
 from isthmus.models import BaseAutoencoder
 
 __all__ = ["intrinsic_dimension", "local_dimension", "participation_ratio"]
+
+_TIED = 1e-12  # a mean log ratio of distances below which they are equal but for rounding
 
 
 def participation_ratio(singular_values: Any) -> NDArray[np.float32]:
@@ -98,7 +101,7 @@ def local_dimension(
 
 
 def intrinsic_dimension(
-    X: Any, *, n_neighbors: tuple[int, int] = (10, 20)
+    X: Any, *, n_neighbors: tuple[int, int] | int = (10, 20)
 ) -> tuple[float, NDArray[np.float32]]:
     """Estimate the dimension of data from distances to neighbours (Levina & Bickel 2004).
 
@@ -111,20 +114,22 @@ def intrinsic_dimension(
     ----------
     X : array-like of shape (n, ...)
         The data; finite. Copies of a row count once.
-    n_neighbors : tuple of int, default=(10, 20)
-        k from the first to the last, 3 to n − 1.
+    n_neighbors : tuple of int, or int, default=(10, 20)
+        k from the first to the last, 3 to n − 1; one number is both.
 
     Returns
     -------
     overall : float
-        The mean over the different samples.
+        The mean over the different samples for which the estimate is finite.
     local : ndarray of shape (n,), float32
-        The estimate at each sample: a standard error of about d / √k.
+        The estimate at each sample: a standard error of about d / √k. Infinite where the nearest
+        neighbours are all at one distance.
 
     Raises
     ------
     InvalidInputError
-        If `n_neighbors` is out of range, or a value is NaN or infinite.
+        If `n_neighbors` is out of range, a value is NaN or infinite, or no sample has neighbours at
+        different distances (one-hot rows).
 
     Notes
     -----
@@ -145,19 +150,30 @@ def intrinsic_dimension(
     """
     rows = as_rows(to_arrays(X), "X")
     different, place = np.unique(rows, axis=0, return_inverse=True)
-    first, last = n_neighbors
-    if not 3 <= first <= last < len(different):
+    given = n_neighbors if isinstance(n_neighbors, tuple | list) else (n_neighbors, n_neighbors)
+    whole = len(given) == 2 and all(isinstance(k, Integral) for k in given)
+    if not whole or not 3 <= given[0] <= given[1] < len(different):
         raise InvalidInputError(
             f"n_neighbors: expected two numbers from 3 to {len(different) - 1}, the other samples "
             f"that differ, the smaller one first; got {n_neighbors!r}"
         )
+    first, last = (int(k) for k in given)
     search = NearestNeighbors(n_neighbors=last).fit(different)
     distances, _ = search.kneighbors()
     # The tree takes squared differences, which can round to 0 for rows that are nearly equal.
     logs = np.log(np.maximum(distances, np.finfo(float).tiny))
+    logs -= logs[:, :1]  # exact for distances that are equal
     sums = np.cumsum(logs, axis=1)
     total = np.zeros(len(different))
     for k in range(first, last + 1):
-        total += (k - 2) / ((k - 1) * logs[:, k - 1] - sums[:, k - 2])
+        ratios = (k - 1) * logs[:, k - 1] - sums[:, k - 2]
+        tied = ratios <= _TIED * (k - 1)
+        total += np.where(tied, np.inf, (k - 2) / np.where(tied, 1.0, ratios))
     local = total / (last - first + 1)
-    return float(local.mean()), local[place.reshape(-1)].astype(np.float32)
+    finite = np.isfinite(local)
+    if not finite.any():
+        raise InvalidInputError(
+            "X: expected samples at different distances; each has all its neighbours equally far "
+            "away, which is no dimension"
+        )
+    return float(local[finite].mean()), local[place.reshape(-1)].astype(np.float32)

@@ -128,6 +128,10 @@ def interpolate(
     elif path == "geodesic":
         knots = _least_energy(estimator, _linear(first, last, _PIECES + 1), y, max_iter)
         fine = _read(knots, np.linspace(0, _PIECES, _FINE + 1))
+        straight = _linear(first, last, _FINE + 1)
+        # On a decoder that hardly moves, float32 leaves the minimisation nothing to go by.
+        if _lengths(estimator, straight, y).sum() < _lengths(estimator, fine, y).sum():
+            fine = straight
         codes = _even(estimator, fine, y, n_steps)
     else:
         raise InvalidInputError(f"path: expected 'linear', 'spherical' or 'geodesic'; got {path!r}")

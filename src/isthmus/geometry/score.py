@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.geometry._maps import as_float, check_family, prepare, scale_of
 from isthmus.models import BaseAutoencoder
 from isthmus.nn import GaussianNoise, Laplace, Mixed
@@ -39,7 +39,8 @@ def score_field(
     y : array-like, optional
         The condition, for conditional models: the score of p_σ(x|y).
     sigma : float, optional
-        σ, in units of the scaled data; that of the estimator's corruption without it.
+        σ, in units of the scaled data. Without it, that of the noise the estimator was trained
+        with; needed for ``walk_back_steps`` above 1, which undoes more than one noise.
 
     Returns
     -------
@@ -126,8 +127,7 @@ def project(
     share = as_float(step, "step", 0.0)
     if share > 1:
         raise InvalidInputError(f"step: expected a number above 0 and at most 1; got {step!r}")
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
-        raise InvalidInputError(f"n_steps: expected a whole number of at least 1; got {n_steps!r}")
+    check_count("n_steps", n_steps)
     x, condition = prepare(estimator, X, y)
     path = [x.numpy()]
     for _ in range(int(n_steps)):
@@ -151,12 +151,12 @@ def _check_mean(estimator: Any) -> None:
 
 
 def _noise_of(estimator: BaseAutoencoder) -> float:
-    kind = getattr(estimator, "corruption", None)
-    level = float(getattr(estimator, "corruption_level", 0.0)) if kind == "gaussian" else 0.0
-    if isinstance(kind, GaussianNoise) and kind.clip is None:
-        level = kind.sigma
-    if level > 0:
-        return level
+    corruption = estimator.module_.corruption  # of the fit, whatever was set since
+    # Walk-back trains on the noise of several steps, for which there is no one σ.
+    one = getattr(estimator, "walk_back_steps", 1) == 1
+    plain = isinstance(corruption, GaussianNoise) and corruption.clip is None
+    if one and plain and (sigma := float(getattr(corruption, "sigma", 0.0))) > 0:
+        return sigma
     raise InvalidInputError(
         "sigma: this estimator was not trained with Gaussian noise without bounds, from which it "
         "would be taken; use DenoisingAutoencoder(corruption='gaussian'), or pass sigma"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.models import inference
 from isthmus.models.fitting import draw_seed
 from isthmus.nn import Corruption, transition
-from isthmus.nn.corruption import CORRUPTIONS
+from isthmus.nn.corruption import corruption_from_json, corruption_to_json
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -86,9 +85,9 @@ class SamplingChain:
            generative models", NeurIPS 2013, arXiv:1305.6663.
         """
         check_is_fitted(self, "module_")
-        _check_count("n_steps", n_steps)
+        check_count("n_steps", n_steps)
         if n_chains is not None:
-            _check_count("n_chains", n_chains)
+            check_count("n_chains", n_chains)
         if show not in ("mean", "sample"):
             raise InvalidInputError(f"show: expected 'mean' or 'sample'; got {show!r}")
         return _run(self, n_steps, n_steps, n_chains, start, show, random_state)
@@ -127,24 +126,18 @@ class SamplingChain:
             As `sample_chain`.
         """
         check_is_fitted(self, "module_")
-        _check_count("n_samples", n_samples)
-        _check_count("burn_in", burn_in)
+        check_count("n_samples", n_samples)
+        check_count("burn_in", burn_in)
         return _run(self, burn_in, 1, n_samples, None, "mean", random_state)[:, 0]
 
     def _extra(self) -> dict[str, Any]:
         # A loaded model is to run the same chain, and only the data knew the bounds of its noise.
-        corruption = cast("BaseAutoencoder", self).module_.corruption
-        if type(corruption) not in CORRUPTIONS.values():
-            return {}
-        fields = dataclasses.asdict(cast(Any, corruption))
-        return {"corruption": {"name": type(corruption).__name__, "fields": fields}}
+        stored = corruption_to_json(cast("BaseAutoencoder", self).module_.corruption)
+        return {} if stored is None else {"corruption": stored}
 
     def _restore(self, extra: Mapping[str, Any]) -> None:
         if (stored := extra.get("corruption")) is not None:
-            make: Any = CORRUPTIONS[stored["name"]]
-            fields = stored["fields"].items()
-            corruption = make(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields})
-            cast("BaseAutoencoder", self).module_.corruption = corruption
+            cast("BaseAutoencoder", self).module_.corruption = corruption_from_json(stored)
 
 
 def _run(
@@ -207,8 +200,3 @@ def _corruption(model: Any) -> Corruption:
         "corruption: the model's file does not hold its corruption, a function of your own; set it "
         "again: set_params(corruption=FUNCTION)"
     )
-
-
-def _check_count(name: str, value: Any) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise InvalidInputError(f"{name}: expected a whole number of at least 1; got {value!r}")

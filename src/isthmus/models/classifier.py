@@ -80,7 +80,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
     >>> few = np.where(np.arange(len(y)) < 200, y, -1)
     >>> model = AutoencoderClassifier(
     ...     autoencoder=Autoencoder(latent_dim=32, max_epochs=10, random_state=0),
-    ...     max_epochs=30, random_state=0,
+    ...     learning_rate=3e-3, max_epochs=60, random_state=0,
     ... ).fit(X / 16, few)
     >>> model.n_labelled_, model.score(X / 16, y) > 0.8
     (200, True)
@@ -164,6 +164,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
                 hidden_layer_sizes=(width,),
                 latent_dim=width,
                 activation="relu",
+                fine_tuning=False,  # what follows fine-tunes, with labels
                 device=self.device,
                 precision=self.precision,
             )

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
+from isthmus.models.architecture import make_likelihood
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.chain import SamplingChain
 from isthmus.models.parameters import COMMON, at_least
@@ -18,6 +19,8 @@ from isthmus.nn import Corruption, GaussianNoise, Masking, SaltAndPepper
 from isthmus.training import Step, backpropagation, walk_back
 
 __all__ = ["DenoisingAutoencoder"]
+
+_ROWS = 1024  # that are one-hot at a time
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -30,8 +33,9 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
     ----------
     corruption : {"masking", "gaussian", "salt_and_pepper"} or callable, default="masking"
         "masking" sets values to 0; "gaussian" adds noise; "salt_and_pepper" sets values to the
-        lowest or highest one. A callable ``(x, generator) -> x̃`` gets scaled data, channels first,
-        and a torch generator to draw from, for example ``isthmus.nn.GaussianNoise(0.5, (0, 1))``.
+        lowest or highest one that the network sees (classes are 0 and 1). A callable
+        ``(x, generator) -> x̃`` gets scaled data, channels first, and a torch generator to draw
+        from, for example ``isthmus.nn.GaussianNoise(0.5, (0, 1))``.
         A function of your own is not written into a saved model: set it again to train on.
     corruption_level : float, default=0.3
         Probability of "masking" and "salt_and_pepper"; standard deviation of "gaussian", in units
@@ -95,17 +99,29 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
         return backpropagation if steps == 1 else walk_back(steps)
 
     def _corruption(self, x: Tensor) -> Corruption | None:
+        return self._chosen(self.corruption, x)
+
+    def _chosen(self, kind: str | Callable[..., Any], x: Tensor) -> Corruption:
         level = float(self.corruption_level)
-        if callable(self.corruption):
-            return self.corruption
-        if self.corruption == "gaussian":
+        if not isinstance(kind, str):
+            return kind
+        if kind == "gaussian":
             return GaussianNoise(level)
         if level > 1:
             raise InvalidInputError(
-                f"corruption_level: expected a probability, 0 to 1, for {self.corruption!r}; "
-                f"got {level!r}"
+                f"corruption_level: expected a probability, 0 to 1, for {kind!r}; got {level!r}"
             )
-        if self.corruption == "masking":
+        if kind == "masking":
             return Masking(level)
-        seen = x[~x.isnan()] if self.missing == "ignore" else x
-        return SaltAndPepper(level, float(seen.min()), float(seen.max()))
+        return SaltAndPepper(level, *self._bounds(x))
+
+    def _bounds(self, x: Tensor) -> tuple[float, float]:
+        """Return the lowest and the highest value that the encoder sees: classes are one-hot."""
+        likelihood = make_likelihood(self.architecture_.likelihood)
+        low, high = float("inf"), -float("inf")
+        for rows in x.split(_ROWS):
+            seen = likelihood.features(rows)
+            seen = seen[~seen.isnan()]
+            if len(seen):
+                low, high = min(low, float(seen.min())), max(high, float(seen.max()))
+        return low, high

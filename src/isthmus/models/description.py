@@ -102,6 +102,8 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
     )
     if custom and auto["latent_dim"]:
         architecture = _with_custom_latent_dim(architecture, estimator._custom())
+    if architecture.latent == "topk" and architecture.k == 0:  # "auto": a tenth of the code
+        architecture = dataclasses.replace(architecture, k=max(1, architecture.latent_dim // 10))
     return architecture
 
 
@@ -137,8 +139,8 @@ def within_support(
         classes = name.startswith("categorical")
         if classes and not ((np.rint(part) == part) | np.isnan(part)).all():
             raise InvalidInputError("X: expected whole numbers, the classes; got fractions")
-        if least >= low - 1e-6 and most <= high + 1e-6:
-            continue
+        if np.isnan(least) or (least >= low - 1e-6 and most <= high + 1e-6):
+            continue  # all of it missing, or all of it inside
         where = (
             "" if names is None or isinstance(spec, str) else f" in {[names[c] for c in columns]}"
         )

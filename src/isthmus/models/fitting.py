@@ -166,7 +166,8 @@ def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None)
             state.history = History(estimator.history_.records)
             state.epoch, state.seconds = estimator.n_iter_, estimator.fit_seconds_
     config = dataclasses.replace(
-        _config(estimator, len(x), 0, device),
+        # Networks of the user's own draw from a generator that is seeded anew in each call.
+        _config(estimator, len(x), state.shuffler.initial_seed() + state.epoch, device),
         max_epochs=1,
         early_stopping=False,
         learning_rate_schedule="constant",

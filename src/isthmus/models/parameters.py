@@ -159,7 +159,9 @@ def check_one_layer(estimator: Any) -> None:
         ("tied_weights", False),
     ):
         value = getattr(estimator, name)
-        if isinstance(value, str) or (value != only and not (only == () and len(value) == 0)):
+        if only == () and not isinstance(value, str):
+            value = tuple(value)
+        if value != only:
             raise InvalidInputError(
                 f"{name}: {type(estimator).__name__} has one linear layer each way; leave it at "
                 f"{only!r}; got {value!r}"

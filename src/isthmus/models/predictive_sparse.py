@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar, cast
 
-import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
 from isthmus.data.containers import is_tensor, like
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.parameters import COMMON, at_least, check_one_layer
 from isthmus.nn import PredictiveSparseModule
@@ -140,10 +139,7 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
         InvalidInputError
             If the data, `n_steps` or `tolerance` cannot be used.
         """
-        if not isinstance(n_steps, int | np.integer) or isinstance(n_steps, bool) or n_steps < 1:
-            raise InvalidInputError(
-                f"n_steps: expected a whole number of at least 1; got {n_steps!r}"
-            )
+        check_count("n_steps", n_steps)
         if not tolerance >= 0:
             raise InvalidInputError(f"tolerance: expected at least 0; got {tolerance!r}")
         x, _ = self._prepare(X, None)

@@ -112,10 +112,7 @@ class SparseAutoencoder(BaseAutoencoder):
             )
         if self.sparsity != "topk":
             return {"latent": "deterministic", "latent_activation": name}
-        size = self.latent_dim
-        if isinstance(size, str):
-            size = self._auto_latent_dim(self.schema_.n_values)
-        k = max(1, int(size) // 10) if isinstance(self.k, str) else int(self.k)
+        k = 0 if isinstance(self.k, str) else int(self.k)  # 0: decided with the size of the code
         return {"latent": "topk", "k": k, "alpha": float(self.alpha), "latent_activation": name}
 
     def _annealing(self, max_epochs: int) -> Annealing | None:

@@ -108,6 +108,4 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
             "gaussian_predicted_scale": "gaussian",
             "laplace": "gaussian",
         }.get(self.likelihood_, "masking")
-        level = self.corruption_level
-        chosen = DenoisingAutoencoder(corruption=kind, corruption_level=level, missing=self.missing)
-        return chosen._corruption(x)
+        return self._chosen(kind, x)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.errors import InvalidInputError
+from isthmus.errors import InvalidInputError, check_count
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.fitting import draw_seed
 from isthmus.models.parameters import COMMON, at_least
@@ -115,10 +115,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             If n_samples is below 1, or a conditional model gets no y.
         """
         check_is_fitted(self, "module_")
-        if not isinstance(n_samples, int | np.integer) or n_samples < 1:
-            raise InvalidInputError(
-                f"n_samples: expected a whole number of at least 1; got {n_samples!r}"
-            )
+        check_count("n_samples", n_samples)
         generator = torch.Generator().manual_seed(draw_seed(random_state))
         codes = torch.randn(int(n_samples), self.latent_dim_, generator=generator)
         if y is not None and np.ndim(y) == 0:

@@ -7,15 +7,25 @@ your own does as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["CORRUPTIONS", "Corruption", "GaussianNoise", "Masking", "SaltAndPepper"]
+__all__ = [
+    "CORRUPTIONS",
+    "Corruption",
+    "GaussianNoise",
+    "Masking",
+    "SaltAndPepper",
+    "corruption_from_json",
+    "corruption_to_json",
+]
 
 Corruption = Callable[[Tensor, torch.Generator | None], Tensor]
 
@@ -105,3 +115,29 @@ class SaltAndPepper:
 
 # A model file may name these and no others.
 CORRUPTIONS = {cls.__name__: cls for cls in (GaussianNoise, Masking, SaltAndPepper)}
+
+
+def corruption_to_json(corruption: object) -> dict[str, Any] | None:
+    """Return name and fields of a corruption of Isthmus as JSON can hold them, None of another."""
+    if type(corruption) not in CORRUPTIONS.values():
+        return None
+    fields = dataclasses.asdict(cast(Any, corruption)).items()
+    return {
+        "part": type(corruption).__name__,
+        "fields": {name: _plain(value) for name, value in fields},
+    }
+
+
+def corruption_from_json(value: Mapping[str, Any]) -> Corruption:
+    """Return the corruption that `corruption_to_json` described; KeyError for an unknown name."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in value["fields"].items()}
+    name = value["part"] if "part" in value else value["name"]  # as files of a chain once had it
+    make: Callable[..., Corruption] = CORRUPTIONS[name]
+    return make(**fields)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number, or several, as JSON can hold them: without the types of numpy and torch."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value

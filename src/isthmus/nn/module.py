@@ -219,10 +219,34 @@ class AutoencoderModule(nn.Module):
         losses = Losses(reconstruction=likelihood.loss(parameters, x, weight))
         if (divergence := latent.divergence(h)) is not None:
             losses["divergence"] = divergence.mean()
+        losses |= self.penalty_terms(seen, z, condition, generator)
+        return losses
+
+    def penalty_terms(
+        self,
+        seen: Tensor,
+        z: Tensor,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Return Ω of each penalty by its name.
+
+        Parameters
+        ----------
+        seen : Tensor of shape (n, *feature_shape)
+            What the encoder was given.
+        z : Tensor of shape (n, latent_dim)
+            The code.
+        condition : Tensor of shape (n, condition_dim), optional
+            For those penalties that take one.
+        generator : torch.Generator, optional
+            Where a penalty draws from.
+        """
+        terms = {}
         for name, penalty in self.penalties.items():
             more = (condition,) if getattr(penalty, "takes_condition", False) else ()
-            losses[name] = penalty(self, seen, z, generator, *more)
-        return losses
+            terms[name] = penalty(self, seen, z, generator, *more)
+        return terms
 
     def log_prob(
         self,

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from isthmus.errors import InvalidInputError
+from isthmus.errors import check_count
 from isthmus.nn.module import AutoencoderModule, Losses
 from isthmus.nn.transition import transition
 from isthmus.training.step import Batch, Step, TrainingState, descend
@@ -68,8 +68,7 @@ def walk_back(n_steps: int) -> Step:
     >>> list(state.history.names)[:3]
     ['epoch', 'loss', 'reconstruction']
     """
-    if n_steps < 1:
-        raise InvalidInputError(f"n_steps: expected a whole number of at least 1; got {n_steps!r}")
+    check_count("n_steps", n_steps)
 
     def step(state: TrainingState, batch: Batch) -> Losses:
         return descend(state, batch, partial(_losses, state.module, n_steps))
@@ -92,9 +91,7 @@ def _losses(
         found = {"reconstruction": module.likelihood.loss(move.parameters, clean, observed)}
         if (divergence := module.latent.divergence(move.h)) is not None:
             found["divergence"] = divergence.mean()
-        for name, penalty in module.penalties.items():
-            more = (condition,) if getattr(penalty, "takes_condition", False) else ()
-            found[name] = penalty(module, move.seen, move.z, generator, *more)
+        found |= module.penalty_terms(move.seen, move.z, condition, generator)
         for name, value in found.items():
             terms.setdefault(name, []).append(value)
         if left:

@@ -151,7 +151,8 @@ class TiedDense(nn.Module):
         object.__setattr__(self, "_encoder", encoder)
         self.out_shape = tuple(out_shape)
         self.latent_dim = latent_dim
-        self.activation = make_activation(activation)
+        # One module a layer, so that who watches units can tell the layers apart.
+        self.activations = nn.ModuleList(make_activation(activation) for _ in encoder.linears[1:])
         self.biases = nn.ParameterList()
         for linear in reversed(encoder.linears):
             bias = torch.empty(linear.in_features)
@@ -168,6 +169,8 @@ class TiedDense(nn.Module):
         """Map a code (n, latent_dim) to (n, *out_shape)."""
         linears = list(reversed(self._encoder.linears))
         h = F.linear(z, linears[0].weight[: self.latent_dim].t(), self.biases[0])
-        for linear, bias in zip(linears[1:], list(self.biases)[1:], strict=True):
-            h = F.linear(self.activation(h), linear.weight.t(), bias)
+        for linear, bias, s in zip(
+            linears[1:], list(self.biases)[1:], self.activations, strict=True
+        ):
+            h = F.linear(s(h), linear.weight.t(), bias)
         return h if len(self.out_shape) == 1 else h.unflatten(1, self.out_shape)
