@@ -40,7 +40,7 @@ format: $(VENV)/.installed-dev  ## bring the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev  ## re-run every claim and write benchmarks/results/*.json (about 40 minutes)
+bench: $(VENV)/.installed-dev  ## re-run every claim and write benchmarks/results/*.json (about 3 hours)
 	$(BIN)/python -m benchmarks
 
 bench-speed: $(VENV)/.installed-dev  ## only the training throughput beside a hand-written loop
