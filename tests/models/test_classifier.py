@@ -13,7 +13,10 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_score
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.estimator_checks import (
+    check_classifier_data_not_an_array,
+    estimator_checks_generator,
+)
 
 import isthmus
 from isthmus import (
@@ -43,6 +46,10 @@ CHECKS = list(
 )
 def test_scikit_learns_own_checks(model, check):
     check(model)
+
+
+def test_the_default_takes_what_is_no_array():
+    check_classifier_data_not_an_array("AutoencoderClassifier", AutoencoderClassifier(max_epochs=2))
 
 
 @cache

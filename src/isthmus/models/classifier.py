@@ -159,7 +159,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
         """Return the autoencoder to fit, or a copy of the one that is fitted."""
         if self.autoencoder is None:
             # A code for a classifier need not be narrow.
-            width = auto_hidden(math.prod(np.shape(to_arrays(X))[1:]))[0]
+            width = auto_hidden(math.prod(np.asarray(to_arrays(X)).shape[1:]))[0]
             return StackedAutoencoder(
                 hidden_layer_sizes=(width,),
                 latent_dim=width,
