@@ -314,6 +314,8 @@ def test_the_gradient_reaches_encoder_and_head_but_not_the_decoder():
     assert module.head.weight.grad.abs().sum() > 0
     assert base.encoder.layers[0].weight.grad.abs().sum() > 0
     assert base.decoder.layers[0].weight.grad is None
+    with pytest.raises(InvalidInputError, match="class of each sample"):
+        module.losses(x)
 
 
 def test_pandas_text_with_gaps():

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from isthmus.errors import InvalidInputError
 from isthmus.nn.initialisation import blank, initialise_
 from isthmus.nn.module import AutoencoderModule, Losses
 
@@ -80,7 +81,13 @@ class ClassifierModule(AutoencoderModule):
             The class of each sample.
         generator : torch.Generator, optional
             Where dropout comes from.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no classes.
         """
-        assert condition is not None
+        if condition is None:
+            raise InvalidInputError("condition: expected the class of each sample; got None")
         logits = self.logits(x, None, generator).float()
         return Losses(classification=F.cross_entropy(logits, condition))
