@@ -2,6 +2,7 @@
 
 python -m benchmarks                 all
 python -m benchmarks --classical     the tables of the papers from 1987 to 2014
+python -m benchmarks --anomaly       anomaly detection beside PyOD and scikit-learn
 python -m benchmarks speed startup   some
 python -m benchmarks --docs          only the page
 python -m benchmarks --list          their names
@@ -27,6 +28,16 @@ CLASSICAL = [
     "score_field",
     "parabola",
 ]
+# Anomaly detection, beside PyOD, scikit-learn and published values.
+ANOMALY = [
+    "adbench",
+    "heat_map",
+    "one_class",
+    "false_alarms",
+    "nsl_kdd",
+    "ecg5000",
+    "nab",
+]
 NAMES = [
     "startup",
     "speed",
@@ -37,6 +48,7 @@ NAMES = [
     "mnist_denoising",
     "mnist_variational",
     *CLASSICAL,
+    *ANOMALY,
 ]
 
 
@@ -44,6 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none")
     parser.add_argument("--classical", action="store_true", help="only the papers' tables")
+    parser.add_argument("--anomaly", action="store_true", help="only anomaly detection")
     parser.add_argument("--docs", action="store_true", help="only write docs/results.md")
     parser.add_argument("--list", action="store_true", help="print the names")
     arguments = parser.parse_args()
@@ -51,7 +64,8 @@ def main() -> int:
         print("\n".join(NAMES))
         return 0
     if not arguments.docs:
-        for name in arguments.names or (CLASSICAL if arguments.classical else NAMES):
+        group = CLASSICAL if arguments.classical else ANOMALY if arguments.anomaly else NAMES
+        for name in arguments.names or group:
             print(f"== {name}", flush=True)
             importlib.import_module(f"benchmarks.{name}").run()
     write_page()

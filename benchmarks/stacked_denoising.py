@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from isthmus import DenoisingAutoencoder, StackedAutoencoder
 from isthmus.models import untrained
 
 PUBLISHED = {"raw pixels": 43.47, "layer 3": 10.00}
-_C = (0.01, 0.1, 1.0, 10.0)
+_C = (1.0, 0.1, 0.01)  # in this order, until the held-out error rises
 
 
 def rotated(images: NDArray[Any], seed: int) -> NDArray[np.float32]:
@@ -45,14 +45,17 @@ def table(
     precision: str = "float32",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Return the test error of a linear SVM on the pixels and on each layer, with its control."""
+    """Return the test error of a linear SVM on the pixels and on each layer, with its control.
+
+    The last `n_validation` rows choose C; neither the layers nor the machines are trained on them.
+    """
     *hidden, latent_dim = sizes
     layer = DenoisingAutoencoder(
         corruption_level=corruption_level,
         tied_weights=True,
         max_epochs=epochs,
         early_stopping=False,
-        batch_size=64,
+        batch_size=128,
         precision=precision,
     )
     stack = StackedAutoencoder(
@@ -61,7 +64,7 @@ def table(
         latent_dim=latent_dim,
         fine_tuning=False,
         random_state=seed,
-    ).fit(x)
+    ).fit(x[: len(x) - n_validation])
     blank = untrained(stack, x)
     rows = [_row("raw pixels", *_svm(x, y, x_test, y_test, n_validation), None)]
     layers = zip(*(m.transform_layers(d) for m in (stack, blank) for d in (x, x_test)), strict=True)
@@ -77,16 +80,20 @@ def run() -> None:
     began = time.perf_counter()
     x, y, x_test, y_test = mnist()
     images, labels = np.concatenate([x, x_test]), np.concatenate([y, y_test])
-    order = np.random.default_rng(0).permutation(len(images))[:62_000]
+    order = np.random.default_rng(0).permutation(len(images))
     turned, labels = rotated(images[order], seed=1), labels[order]
+    # 10,000 to train on, 10,000 to choose by, and the 50,000 that no choice has seen.
+    rows_of = np.r_[0:12_000, 62_000:70_000, 12_000:62_000]
+    turned, labels = turned[rows_of], labels[rows_of]
     rows = table(
-        turned[:12_000],
-        labels[:12_000],
-        turned[12_000:],
-        labels[12_000:],
-        n_validation=2_000,
+        turned[:20_000],
+        labels[:20_000],
+        turned[20_000:],
+        labels[20_000:],
+        n_validation=10_000,
         sizes=(1000, 1000, 1000),
-        epochs=60,
+        epochs=12,
+        corruption_level=0.4,
         precision="bfloat16",
     )
     errors = [row["test error, %"] for row in rows]
@@ -101,12 +108,16 @@ def run() -> None:
         "cited), on the authors' own rotated digits",
         seeds=[0],
         notes=[
-            "12,000 training images, the last 2,000 of them to choose C, and 50,000 test images, "
-            "drawn from all 70,000 digits and turned by angles of 0 to 360 degrees, seeds 0 and 1.",
+            "10,000 training images, 10,000 validation images and 50,000 test images: all 70,000 "
+            "digits, in the order of seed 0, turned by angles of 0 to 360 degrees, seed 1. The "
+            "paper has 10,000, 2,000 and 50,000.",
             "The machines are one against one; a first run with one against the rest had 49.05 on "
-            "raw pixels.",
-            "Masking noise of 0.25, three layers of 1000 tied sigmoid units, 60 epochs a layer, no "
-            "fine-tuning, no labels.",
+            "raw pixels. C is chosen for each row of the table on the validation images, from "
+            "1, 0.1 and 0.01.",
+            "Masking noise of 0.4, three layers of 1000 tied sigmoid units, 12 epochs a layer, no "
+            "fine-tuning, no labels. Noise and epochs were chosen on the validation images among "
+            "six settings, by ridge regression on the codes. Long training is worse: after 60 "
+            "epochs with a noise of 0.25 units saturate, and layer 2 had more errors than layer 1.",
         ],
         seconds=time.perf_counter() - began,
     )
@@ -125,12 +136,28 @@ def _svm(
     best, error, chosen = np.inf, np.nan, 0.0
     for c in strengths:
         # A machine for each pair of classes, as LIBSVM and so the paper has them.
-        model = OneVsOneClassifier(LinearSVC(C=c, dual=False, tol=1e-3)).fit(x[:cut], y[:cut])
-        held_out = float((model.predict(x[cut:]) != y[cut:]).mean())
-        if held_out < best:
-            best, chosen = held_out, c
-            error = float(100 * (model.predict(x_test) != y_test).mean())
+        model = OneVsOneClassifier(LinearSVC(C=c, dual=False, tol=1e-2)).fit(x[:cut], y[:cut])
+        held_out = float((_predict(model, x[cut:]) != y[cut:]).mean())
+        if held_out >= best:
+            break
+        best, chosen = held_out, c
+        error = float(100 * (_predict(model, x_test) != y_test).mean())
     return error, chosen
+
+
+def _predict(model: OneVsOneClassifier, x: NDArray[Any]) -> NDArray[Any]:
+    """Do what the model's `predict` does, by one product of matrices: minutes less here."""
+    weights = np.stack([machine.coef_[0] for machine in model.estimators_]).astype(x.dtype)
+    margins = x @ weights.T + np.array([machine.intercept_[0] for machine in model.estimators_])
+    n_classes = len(model.classes_)
+    votes, sums = np.zeros((2, len(x), n_classes))
+    for margin, (i, j) in zip(margins.T, combinations(range(n_classes), 2), strict=True):
+        votes[:, i] += margin <= 0
+        votes[:, j] += margin > 0
+        sums[:, i] -= margin
+        sums[:, j] += margin
+    # The sum of the margins decides between classes of as many votes.
+    return model.classes_[(votes + sums / (3 * (np.abs(sums) + 1))).argmax(1)]
 
 
 def _row(name: str, error: float, c: float, control: float | None) -> dict[str, Any]:

@@ -13,7 +13,11 @@ from isthmus.models import ESTIMATORS
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "models").glob("*.md"))
-GUIDES = [path for path in (DOCS / "geometry.md", DOCS / "diagnose.md") if path.exists()]
+GUIDES = [
+    DOCS / f"{name}.md"
+    for name in ("geometry", "diagnose", "anomaly", "tables", "audio", "series")
+    if (DOCS / f"{name}.md").exists()
+]
 SECTIONS = {
     "good for": r"good for",
     "limits": r"limit",
@@ -108,4 +112,4 @@ def test_make_pictures_knows_its_names(capsys):
     spec.loader.exec_module(module)
     with pytest.raises(SystemExit) as leave:
         module.main(["no_such_picture"])
-    assert "there are demo, autoencoder" in str(leave.value)
+    assert "there are demo, anomaly" in str(leave.value)

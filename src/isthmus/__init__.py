@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from isthmus._version import __version__
 
 if TYPE_CHECKING:
+    from isthmus.applications.anomaly import AnomalyDetector, SeriesDetector
     from isthmus.evaluation import diagnose
     from isthmus.models import (
         Autoencoder,
         AutoencoderClassifier,
         ContractiveAutoencoder,
+        DeepSVDD,
         DenoisingAutoencoder,
         GenerativeStochasticNetwork,
         PredictiveSparseDecomposition,
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
     from isthmus.persistence import load
 
 _HOME = {
+    "AnomalyDetector": "isthmus.applications.anomaly",
     "Autoencoder": "isthmus.models",
     "AutoencoderClassifier": "isthmus.models",
     "ContractiveAutoencoder": "isthmus.models",
+    "DeepSVDD": "isthmus.models",
     "DenoisingAutoencoder": "isthmus.models",
     "GenerativeStochasticNetwork": "isthmus.models",
     "PredictiveSparseDecomposition": "isthmus.models",
     "RecirculationAutoencoder": "isthmus.models",
+    "SeriesDetector": "isthmus.applications.anomaly",
     "SparseAutoencoder": "isthmus.models",
     "StackedAutoencoder": "isthmus.models",
     "VariationalAutoencoder": "isthmus.models",
@@ -45,6 +50,7 @@ _HOME = {
     "load": "isthmus.persistence",
 }
 _ROOMS = (
+    "applications",
     "cli",
     "data",
     "errors",
@@ -58,13 +64,16 @@ _ROOMS = (
 )
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "AutoencoderClassifier",
     "ContractiveAutoencoder",
+    "DeepSVDD",
     "DenoisingAutoencoder",
     "GenerativeStochasticNetwork",
     "PredictiveSparseDecomposition",
     "RecirculationAutoencoder",
+    "SeriesDetector",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",

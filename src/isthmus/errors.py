@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 __all__ = [
+    "CollapseWarning",
     "DivergedError",
     "DivergenceWarning",
     "InvalidInputError",
@@ -36,6 +37,10 @@ class MissingDependencyError(IsthmusError, ImportError):
 
 class DivergedError(IsthmusError, ArithmeticError):
     """The loss became NaN or infinite before one usable state of the network was reached."""
+
+
+class CollapseWarning(UserWarning):
+    """The network gives the same code whatever it is shown; its scores say nothing."""
 
 
 class DivergenceWarning(UserWarning):

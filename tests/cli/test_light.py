@@ -21,6 +21,8 @@ CHECK = f"import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
         "import isthmus.cli; isthmus.cli.run(['--version'])",
         "import isthmus.cli; isthmus.cli.run(['--help'])",
         "import isthmus.cli; isthmus.cli.run(['fit', '--help'])",
+        "import isthmus.cli; isthmus.cli.run(['detect', '--help'])",
+        "import isthmus.cli; isthmus.cli.run(['detect', 'x.csv', '--top', '0'])",
         "import isthmus.cli; isthmus.cli.run(['encode'])",
         "import isthmus.cli; isthmus.cli.run(['fit', '--image-size', '3', 'x.csv'])",
     ],

@@ -8,6 +8,7 @@ import typer
 
 from isthmus._version import __version__
 from isthmus.cli.apply import decode, encode, reconstruct, score
+from isthmus.cli.detect import detect
 from isthmus.cli.diagnose import diagnose
 from isthmus.cli.fit import fit
 from isthmus.cli.generate import sample
@@ -47,5 +48,5 @@ def _start(
         typer.echo(context.get_help())
 
 
-for _verb in (fit, encode, decode, reconstruct, score, sample, diagnose, info, demo):
+for _verb in (fit, encode, decode, reconstruct, score, sample, detect, diagnose, info, demo):
     app.command()(_verb)

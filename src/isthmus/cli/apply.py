@@ -139,11 +139,22 @@ def score(
     mode: options.Mode = None,
     key: options.Key = None,
 ) -> None:
-    """Say how normal each sample is: log p(x), or its bound, in nats; lower is odder."""
+    """Say how normal each sample is: log p(x), or its bound, in nats; lower is odder.
+
+    Of an anomaly detector: `score_samples`, in nats of the tail of its training rows.
+    """
     check_exists(model, data)
-    estimator = load_model(model)
+    estimator = load_model(model, detectors=True)
     check_output(output, ())
-    found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
+    reading = Reading(target, drop, header, image_size, mode, key)
+    if hasattr(estimator, "members_"):
+        from isthmus.cli.detect_rows import score_rows, tell_unscored
+
+        scored = score_rows(estimator, data, reading)
+        tell_unscored(scored, data)
+        deliver(scored.scores, output, what="scores", columns=["score"], names=scored.names)
+        return
+    found = read_input(data, reading, estimator)
     given = condition(data, found, estimator)
     scores = _array(estimator.score_samples(samples(found, estimator), **given))
     deliver(scores, output, what="scores", columns=["score"], names=found.names)

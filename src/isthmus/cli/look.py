@@ -19,13 +19,20 @@ def info(
     model: options.Model,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a model file holds: class, parameters, data, versions, training."""
+    """Show what a model or detector file holds: class, parameters, data, versions, training."""
     check_model_file(model)
     from isthmus.persistence import describe
 
     found = describe(model)
+    for member in found.get("members", ()):
+        # of each member, too, the end of its training and not all of it
+        member["last_epoch"] = (member.pop("history", None) or [{}])[-1]
     if as_json:
         show_json(found)
+    elif "members" in found:
+        from isthmus.cli.summary import detector_rows
+
+        show_table(str(model), detector_rows(found))
     else:
         show_table(str(model), _rows(found))
 

@@ -36,8 +36,8 @@ def check_model_file(path: Path) -> None:
         raise InvalidInputError(f"{path}: {what}; give a model that `isthmus fit` wrote")
 
 
-def load_model(path: Path) -> Any:
-    """Load a fitted estimator.
+def load_model(path: Path, *, detectors: bool = False) -> Any:
+    """Load a fitted estimator, or, where a verb takes them, an anomaly detector.
 
     Raises
     ------
@@ -51,6 +51,13 @@ def load_model(path: Path) -> Any:
     from isthmus.persistence import load
 
     model = load(path)
+    if hasattr(model, "members_"):
+        if detectors:
+            return model
+        raise InvalidInputError(
+            f"{path}: an autoencoder is expected, this is an anomaly detector; use isthmus detect "
+            f"{path} --score DATA, isthmus score or isthmus info"
+        )
     if not isinstance(model, BaseAutoencoder):
         raise InvalidInputError(
             f"model: expected an autoencoder; {path} holds a {type(model).__name__}; use it from "

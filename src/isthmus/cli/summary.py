@@ -15,7 +15,16 @@ from isthmus.cli.output import readable_bytes, show_json
 if TYPE_CHECKING:
     from isthmus.data.files.dataset import DataSet
 
-__all__ = ["next_steps", "parameter_table", "summary", "summary_rows"]
+__all__ = [
+    "calibration_in_words",
+    "detector_rows",
+    "next_steps",
+    "parameter_table",
+    "percent",
+    "summary",
+    "summary_rows",
+    "threshold_in_words",
+]
 
 
 def summary(estimator: Any, data: DataSet, output: Path) -> dict[str, Any]:
@@ -139,6 +148,117 @@ def parameter_table(name: str, estimator: type, *, as_json: bool) -> None:
     Console(file=sys.stdout, highlight=False).print(table)
 
 
+def threshold_in_words(
+    line: Mapping[str, Any] | None, calibration: Mapping[str, Any] | None
+) -> str:
+    """Say where a detector draws the line, and what is promised.
+
+    Parameters
+    ----------
+    line : mapping or None
+        ``Threshold.to_json()``.
+    calibration : mapping or None
+        Under "rows" and "held_out" what `isthmus.persistence.describe` says.
+
+    Examples
+    --------
+    >>> line = {"rule": "contamination", "value": 3.0}
+    >>> line["details"] = {"contamination": 0.05, "training_rows": 200.0}
+    >>> threshold_in_words(line, None)
+    'score below -3: 5 % of the 200 training rows lie there, as the contamination says'
+    """
+    if line is None:
+        return "none was drawn"
+    details = line["details"]
+    said = f"score below {-line['value']:.4g}: "
+    rule = line["rule"]
+    if rule == "contamination":
+        share, count = percent(details["contamination"]), int(details["training_rows"])
+        return f"{said}{share} of the {count} training rows lie there, as the contamination says"
+    if rule == "labels":
+        return (
+            f"{said}drawn by {details['rows']:.0f} labelled rows, {details['anomalies']:.0f} of "
+            f"them anomalies, with precision {details['precision']:.3f} and recall "
+            f"{details['recall']:.3f} there"
+        )
+    rate, count = percent(details["false_alarm_rate"]), int(details["calibration_rows"])
+    if rule == "peaks over threshold":
+        return (
+            f"{said}{rate} of normal rows, extrapolated from the tail of {count} held-out rows "
+            "(peaks over threshold); no guarantee"
+        )
+    if calibration is not None and not calibration["held_out"]:
+        return (
+            f"{said}beyond {rate} of the {count} rows of the fit, which were too few to hold any "
+            "out; no guarantee"
+        )
+    return (
+        f"{said}at most {rate} of normal rows raise an alarm (conformal, {count} held-out rows; "
+        f"of 10,000 fresh ones {percent(details['rate_low'])} to {percent(details['rate_high'])}, "
+        "19 times of 20)"
+    )
+
+
+def calibration_in_words(calibration: Mapping[str, Any] | None) -> str:
+    """Say what p-values are counted on."""
+    if calibration is None:
+        return "none"
+    if not calibration["held_out"]:
+        return f"{calibration['rows']} rows of the fit itself, for want of others"
+    rows = int(calibration["rows"])
+    return f"{rows} held-out rows; the smallest p-value is {1 / (rows + 1):.2g}"
+
+
+def detector_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write what `isthmus.persistence.describe` says of a detector as rows for people."""
+    schema, members = found["schema"], found["members"]
+    shape = " x ".join(str(side) for side in schema["sample_shape"])
+    names = schema["feature_names"]
+    data = f"samples of {shape} values"
+    if names is not None:
+        shown = ", ".join(names[:8]) + (f", ... {len(names)} in all" if len(names) > 8 else "")
+        data = f"{'mixed columns' if found.get('encoder') else 'columns'} {shown}"
+    rows = [
+        ("class", f"{found['class']} of {len(members)} member{'s' if len(members) > 1 else ''}"),
+        ("data", data),
+    ]
+    for place, member in enumerate(members, start=1):
+        architecture = member["architecture"]
+        layers = (*architecture["hidden"], *architecture["channels"], architecture["latent_dim"])
+        inside = "-".join(str(size) for size in layers)
+        rows.append(
+            (
+                f"member {place}",
+                f"{member['class']}, {architecture['network']} {inside}, codes of "
+                f"{architecture['latent_dim']}; scores: {', '.join(member['scores'])}",
+            )
+        )
+    chosen = {
+        name: value
+        for name, value in found["parameters"].items()
+        if name not in ("verbose", "estimator") and value not in ("auto", None)
+    }
+    return [
+        *rows,
+        ("threshold", threshold_in_words(found["threshold"], found["calibration"])),
+        ("calibration", calibration_in_words(found["calibration"])),
+        ("parameters", ", ".join(f"{name}={value}" for name, value in chosen.items())),
+        ("versions", ", ".join(f"{name} {value}" for name, value in found["versions"].items())),
+        ("file", f"format {found['format']}, {readable_bytes(found['bytes'])}"),
+    ]
+
+
+def percent(share: float) -> str:
+    """Write a share for people.
+
+    Examples
+    --------
+    >>> percent(0.01), percent(1 / 81), percent(1e-5)
+    ('1 %', '1.23 %', '0.001 %')
+    """
+    return f"{float(f'{100 * share:.3g}'):.10f}".rstrip("0").rstrip(".") + " %"
+
+
 def _reached(estimator: Any, name: str) -> float | None:
     """Return a loss of the weights that were kept.
 
@@ -165,11 +285,10 @@ def _reached(estimator: Any, name: str) -> float | None:
 
 def _network(estimator: Any) -> str:
     architecture = estimator.architecture_
-    sizes = {"dense": architecture.hidden, "convolutional": architecture.channels}
-    layers = sizes.get(architecture.network)
-    if layers is None:
+    if architecture.network == "custom":
         return str(architecture.network)
-    inside = "-".join(str(size) for size in (*layers, architecture.latent_dim))
+    sizes = (*architecture.hidden, *architecture.channels, architecture.latent_dim)
+    inside = "-".join(str(size) for size in sizes)
     return f"{architecture.network} {inside}"
 
 

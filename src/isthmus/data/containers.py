@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["check_values", "in_one_line", "is_frame", "is_tensor", "like", "to_arrays"]
+__all__ = [
+    "check_values",
+    "frame_library",
+    "in_one_line",
+    "is_frame",
+    "is_tensor",
+    "like",
+    "text_columns",
+    "to_arrays",
+]
 
 
 def is_tensor(X: Any) -> bool:
@@ -22,10 +31,11 @@ def is_tensor(X: Any) -> bool:
 
 def is_frame(X: Any) -> bool:
     """Whether `X` is a pandas or polars DataFrame; neither is imported to find out."""
-    return _library(X) is not None
+    return frame_library(X) is not None
 
 
-def _library(X: Any) -> str | None:
+def frame_library(X: Any) -> str | None:
+    """Return "pandas" or "polars" for a DataFrame of theirs, None for anything else."""
     for name in ("pandas", "polars"):
         module = sys.modules.get(name)
         if module is not None and isinstance(X, getattr(module, "DataFrame", ())):
@@ -52,13 +62,12 @@ def to_arrays(X: Any) -> Any:
     if is_tensor(X):
         tensor = X.detach().cpu()
         return (tensor if tensor.dtype.itemsize != 2 else tensor.float()).numpy()
-    if library := _library(X):
-        text = _text_columns(X, library)
-        if text:
+    if frame_library(X):
+        if text := text_columns(X):
             shown = ", ".join(repr(name) for name in text[:5]) + (" …" if len(text) > 5 else "")
             raise InvalidInputError(
                 f"X: expected numbers in every column; not numbers: {shown}; "
-                "drop these columns or encode them (sklearn.preprocessing.OneHotEncoder)"
+                "drop these columns or encode them (isthmus.data.table.TableEncoder)"
             )
         return X
     if isinstance(X, list | tuple) and len(X) and isinstance(X[0], np.ndarray):
@@ -73,7 +82,11 @@ def to_arrays(X: Any) -> Any:
     return X
 
 
-def _text_columns(X: Any, library: str) -> list[str]:
+def text_columns(X: Any) -> list[str]:
+    """Return the names of the columns of a DataFrame that are no numbers; of others, none."""
+    library = frame_library(X)
+    if library is None:
+        return []
     if library == "polars":
         return [
             name
@@ -178,7 +191,7 @@ def like(result: NDArray[Any], X: Any, columns: Sequence[str] | None = None) -> 
     if is_tensor(X):
         torch = sys.modules["torch"]
         return torch.from_numpy(np.ascontiguousarray(result)).to(X.device)
-    library = _library(X)
+    library = frame_library(X)
     if library is None or result.ndim != 2:
         return result
     if columns is None and result.shape[1] == X.shape[1]:

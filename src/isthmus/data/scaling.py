@@ -13,6 +13,7 @@ from isthmus.data.schema import Schema
 
 __all__ = ["Scaler", "fit_scaler"]
 
+_HUGE = 1e15
 _CHUNK = 1 << 22  # values at a time: the float64 intermediate stays small beside the data
 
 
@@ -64,7 +65,10 @@ class Scaler:
         rows = max(1, _CHUNK // max(schema.n_values, 1))
         for start in range(0, len(array), rows):
             part = slice(start, start + rows)
-            scaled[part] = (schema.channels_first(array[part]) - shift) / scale
+            # Finite in float32, and squared as well: what is huge stays huge, and is not missing.
+            with np.errstate(over="ignore"):
+                values = (schema.channels_first(array[part]) - shift) / scale
+            np.clip(values, -_HUGE, _HUGE, out=scaled[part], casting="same_kind")
         return scaled
 
     def backward(self, array: NDArray[np.float32], schema: Schema) -> NDArray[np.float32]:

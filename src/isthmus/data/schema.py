@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["Schema", "infer_kinds", "infer_schema"]
+__all__ = ["Schema", "column_ranges", "infer_kinds", "infer_schema"]
 
 _MOST_CLASSES = 10  # whole numbers 0 … 9 are classes; above that they are amounts
 
@@ -153,6 +153,29 @@ def infer_kinds(array: NDArray[Any]) -> list[str]:
         return ["real"]
     kinds = [_column_kind(column) for column in array.T]
     return kinds if len(set(kinds)) > 1 else ["real"]
+
+
+def column_ranges(array: NDArray[Any]) -> list[str]:
+    """Tell of each column of a table whether it lies in [0, 1].
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, features)
+        The data; NaN where missing.
+
+    Returns
+    -------
+    list of str
+        ``"unit"`` or ``"real"``, one a column; a column without a value is in [0, 1].
+
+    Examples
+    --------
+    >>> column_ranges(np.array([[0.0, 1.5], [1.0, 2.5]]))
+    ['unit', 'real']
+    """
+    low, high = np.fmin.reduce(array), np.fmax.reduce(array)
+    outside = (low < 0) | (high > 1)  # not where they are NaN: nothing is known there
+    return ["real" if out else "unit" for out in outside.tolist()]
 
 
 def _column_kind(column: NDArray[Any]) -> str:

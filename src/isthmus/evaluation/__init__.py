@@ -8,11 +8,17 @@ from isthmus.evaluation.codes import (
     mean_active_codes,
     pca_codes,
 )
+from isthmus.evaluation.detection import (
+    DetectionMetrics,
+    anomaly_labels,
+    detection_metrics,
+)
 from isthmus.evaluation.diagnosis import Diagnosis, diagnose
 from isthmus.evaluation.evidence import Evidence
 from isthmus.evaluation.jacobian import jacobian_norm, squared_jacobian_norms
 from isthmus.evaluation.judgement import Finding
 from isthmus.evaluation.mixing import autocorrelation_time
+from isthmus.evaluation.nab import NabScore, nab_score
 from isthmus.evaluation.reconstruction import (
     explained_variance,
     mean_squared_error,
@@ -24,18 +30,23 @@ from isthmus.evaluation.reconstruction import (
 
 __all__ = [
     "CodeStatistics",
+    "DetectionMetrics",
     "Diagnosis",
     "Evidence",
     "Finding",
+    "NabScore",
     "active_units",
+    "anomaly_labels",
     "autocorrelation_time",
     "code_statistics",
+    "detection_metrics",
     "diagnose",
     "explained_variance",
     "jacobian_norm",
     "linear_probe",
     "mean_active_codes",
     "mean_squared_error",
+    "nab_score",
     "pca_codes",
     "pca_reconstruction",
     "psnr",

@@ -55,7 +55,7 @@ def expected_features(likelihood: Likelihood, parameters: Tensor) -> Tensor:
         The decoder's output.
     """
     if isinstance(likelihood, Categorical):
-        probabilities: Tensor = parameters.unflatten(1, (likelihood.n_classes, -1)).softmax(1)
+        probabilities = likelihood.probabilities(parameters)
         return probabilities.flatten(1, 2)
     if isinstance(likelihood, Mixed):
         parts = _parts(likelihood)

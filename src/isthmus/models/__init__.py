@@ -12,6 +12,7 @@ from isthmus.models.recirculation import RecirculationAutoencoder
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.stochastic import GenerativeStochasticNetwork
+from isthmus.models.svdd import DeepSVDD
 from isthmus.models.variational import VariationalAutoencoder
 
 # Short names, for the command line.
@@ -34,6 +35,7 @@ __all__ = [
     "AutoencoderClassifier",
     "BaseAutoencoder",
     "ContractiveAutoencoder",
+    "DeepSVDD",
     "DenoisingAutoencoder",
     "GenerativeStochasticNetwork",
     "PredictiveSparseDecomposition",

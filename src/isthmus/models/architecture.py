@@ -35,10 +35,14 @@ from isthmus.nn import (
     NoisyCode,
     Penalty,
     PredictiveSparseModule,
+    RecurrentDecoder,
+    RecurrentEncoder,
     TiedDense,
     TopK,
+    UnbiasedModule,
 )
 from isthmus.nn.module import check_shapes
+from isthmus.nn.networks import CELLS
 
 __all__ = ["MODULES", "Architecture", "LikelihoodSpec", "build", "make_likelihood"]
 
@@ -46,6 +50,7 @@ __all__ = ["MODULES", "Architecture", "LikelihoodSpec", "build", "make_likelihoo
 MODULES: dict[str, type[AutoencoderModule]] = {
     "autoencoder": AutoencoderModule,
     "predictive_sparse": PredictiveSparseModule,
+    "unbiased": UnbiasedModule,
 }
 
 # A name, or a list of [name, columns] for a table with several.
@@ -70,10 +75,11 @@ class Architecture:
         Of "noisy".
     latent_activation : str
         Of a code that is no Gaussian one.
-    network : {"dense", "convolutional", "custom"}
+    network : {"dense", "convolutional", "lstm", "gru", "custom"}
         Which networks.
     hidden : tuple of int
-        Units of the dense encoder's hidden layers; the decoder has them in reverse.
+        Units of the dense encoder's hidden layers, or widths of the recurrent one's; the decoder
+        has them in reverse.
     channels : tuple of int
         Of the convolutional encoder.
     activation, normalization, dropout, tied_weights
@@ -132,7 +138,8 @@ def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
     ----------
     spec : str or list of (str, list of int)
         "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace", "bernoulli",
-        "continuous_bernoulli", "categorical:K", or such names with the columns they are for.
+        "continuous_bernoulli", "categorical:K", "categorical:K+1" for K classes and one that no
+        training row has, or such names with the columns they are for.
 
     Examples
     --------
@@ -142,8 +149,11 @@ def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
     if not isinstance(spec, str):
         return Mixed([(make_likelihood(name), columns) for name, columns in spec])
     name, _, argument = spec.partition(":")
-    if name == "categorical" and argument.isdigit():
-        return Categorical(int(argument))
+    if name == "categorical":
+        classes = argument.removesuffix("+1")
+        if classes.isdigit():
+            extra = len(argument) - len(classes) > 0
+            return Categorical(int(classes) + extra, never_seen=extra)
     makers: dict[str, Any] = {
         "gaussian": Gaussian,
         "gaussian_learned_scale": lambda: Gaussian("learned"),
@@ -247,6 +257,14 @@ def _networks(
         return (
             ConvolutionalEncoder(in_shape, heads, architecture.channels, **style),
             ConvolutionalDecoder(code, out_shape, architecture.channels, **style),
+        )
+    if architecture.network in CELLS:
+        for name in ("activation", "normalization"):  # a cell has its own
+            del style[name]
+        style["cell"] = architecture.network
+        return (
+            RecurrentEncoder(in_shape, heads, architecture.hidden, **style),
+            RecurrentDecoder(code, out_shape, architecture.hidden, **style),
         )
     encoder = Dense(in_shape, (heads,), architecture.hidden, **style)
     if architecture.tied_weights:

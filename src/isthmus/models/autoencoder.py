@@ -22,10 +22,11 @@ class Autoencoder(BaseAutoencoder):
         Numbers in the code; "auto" is the root of the values in a sample, rounded up, at most 64.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Units of the encoder's hidden layers; the decoder has them in reverse. ``()`` is linear.
-        "auto" is two layers of a width that fits the sample, 64 to 512.
+        "auto" is two layers of a width that fits the sample, 64 to 512, and for recurrent networks
+        one of 64.
     activation : str, default="relu"
-        Of the hidden layers; "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
-        "softplus", "tanh" or "sigmoid".
+        Of the hidden layers, but for recurrent ones, which have their own; "identity", "relu",
+        "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh" or "sigmoid".
     latent_activation : str or "auto", default="auto"
         Of the code; "auto" is "identity" here.
     normalization : {"batch", "layer"} or None, default=None
@@ -34,21 +35,27 @@ class Autoencoder(BaseAutoencoder):
         Probability that a hidden unit is dropped while training.
     tied_weights : bool, default=False
         Whether the decoder uses the encoder's weights, transposed. Dense networks only.
-    network : "auto", "dense", "convolutional" or (encoder, decoder), default="auto"
-        "auto" is convolutional for signals and images and dense for tables. A pair of torch modules
-        is used as it is: the encoder gets (n, channels, …) and gives (n, latent_dim), the decoder
-        the reverse.
+    network : "auto", "dense", "convolutional", "lstm", "gru" or (encoder, decoder), default="auto"
+        "auto" is convolutional for signals and images and dense for tables. "lstm" and "gru" read a
+        signal step by step into the code and write it from the code backwards. A pair of torch
+        modules is used as it is: the encoder gets (n, channels, …) and gives (n, latent_dim), the
+        decoder the reverse.
     channels : tuple of int or "auto", default="auto"
         Of a convolutional encoder, one entry each halving.
     layout : {"auto", "table", "signal", "image"}, default="auto"
         Whether three axes are (n, length, channels) or (n, height, width).
-    likelihood : str, default="auto"
+    likelihood : str or sequence of str, default="auto"
         p(x|z): "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace",
         "bernoulli", "continuous_bernoulli" or "categorical". "auto" is Bernoulli for binary data,
         bytes and data in [0, 1], categorical for the whole numbers 0 … K−1 with K ≤ 10, Gaussian
-        for the rest, and one a column in a table that mixes them.
+        for the rest, and one a column in a table that mixes them. A sequence gives each column of a
+        table its own, "categorical:K" for the K classes 0 … K−1, or "categorical:K+1" where a
+        class K stands for all that the fit has not seen: what `isthmus.data.table.TableEncoder`
+        works out.
     scaling : {"auto", "standard", "minmax"} or None, default="auto"
-        "auto" standardises real values, divides bytes by 255 and leaves the rest.
+        "auto" standardises real values, divides bytes by 255 and leaves the rest. With one
+        likelihood a column, classes are left as they are, and so are the columns of a Bernoulli
+        that lie in [0, 1].
     missing : {"error", "ignore"}, default="error"
         "ignore" masks NaN out of the input and of the loss; `reconstruct` then imputes it.
     max_epochs : int or "auto", default="auto"

@@ -13,13 +13,12 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.data.condition import ConditionEncoder
 from isthmus.data.containers import (
     check_values,
-    in_one_line,
     is_frame,
     is_tensor,
     like,
@@ -33,6 +32,7 @@ from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
 from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters
 from isthmus.models.trained import TrainedEstimator
+from isthmus.models.validation import numeric_array
 from isthmus.nn import AutoencoderModule, Corruption, Penalty
 
 __all__ = ["BaseAutoencoder"]
@@ -56,7 +56,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
     network: str | tuple[nn.Module, nn.Module] = "auto"
     channels: tuple[int, ...] | str = "auto"
     layout: str = "auto"
-    likelihood: str = "auto"
+    likelihood: str | Sequence[str] = "auto"
     scaling: str | None = "auto"
     missing: str = "error"
 
@@ -171,23 +171,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         if not reset and self.schema_.layout != "table":
             # Before scikit-learn's own check, which takes the height for the number of features.
             self._check_shape(np.shape(X)[1:])
-        try:
-            array: NDArray[Any] = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype="numeric",
-                ensure_all_finite=False,
-                allow_nd=True,
-                ensure_min_samples=2 if reset else 1,
-            )
-        except ValueError as error:
-            raise InvalidInputError(in_one_line(error)) from None
-        except TypeError as error:
-            # scikit-learn's word for a sparse matrix, and for names that are not all text.
-            if "parse" in str(error) or str(error).startswith("Feature names"):
-                raise InvalidInputError(in_one_line(error)) from None
-            raise
+        array = numeric_array(self, X, reset)
         names = getattr(self, "feature_names_in_", None)
         check_values(array, allow_nan=self.missing == "ignore", names=names)
         if not reset:

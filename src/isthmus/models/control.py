@@ -10,11 +10,12 @@ from isthmus.models import fitting
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.description import describe
 from isthmus.models.parameters import check_parameters
+from isthmus.models.trained import TrainedEstimator
 from isthmus.training import History
 
 __all__ = ["untrained"]
 
-EstimatorT = TypeVar("EstimatorT", bound=BaseAutoencoder)
+EstimatorT = TypeVar("EstimatorT", bound=TrainedEstimator)
 
 
 def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
@@ -22,7 +23,7 @@ def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
 
     Parameters
     ----------
-    estimator : estimator of the family
+    estimator : estimator of the family, or `DeepSVDD`
         Fitted or not; not changed.
     X, y
         The data of the fit.
@@ -36,6 +37,8 @@ def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
     0
     """
     control: EstimatorT = clone(estimator)
+    if not isinstance(control, BaseAutoencoder):
+        return control._untrained(X)
     check_parameters(control._constraints, control.get_params(deep=False), type(control).__name__)
     array = control._validate(X, reset=True)
     describe(control, array, y)

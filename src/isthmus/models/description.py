@@ -13,13 +13,13 @@ from torch import nn
 
 from isthmus.data.condition import fit_condition
 from isthmus.data.scaling import fit_scaler
-from isthmus.data.schema import infer_kinds, infer_schema
+from isthmus.data.schema import column_ranges, infer_kinds, infer_schema
 from isthmus.errors import InvalidInputError
 from isthmus.models.architecture import Architecture, LikelihoodSpec, make_likelihood
 from isthmus.models.parameters import auto_hidden, choose_likelihood
 from isthmus.nn import AutoencoderModule, GaussianLatent
 from isthmus.nn.module import check_shapes
-from isthmus.nn.networks import auto_channels
+from isthmus.nn.networks import CELLS, auto_channels
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["describe", "within_support"]
 
 _SIZES = ("latent_dim", "hidden_layer_sizes", "channels")
+_RECURRENT = (64,)  # what "auto" is for recurrent layers
 
 
 def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
@@ -37,13 +38,16 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
     InvalidInputError
         If the parameters do not go with the data.
     """
-    estimator.schema_ = infer_schema(array, estimator.layout)
+    layout = estimator.layout
+    if layout == "auto" and array.ndim == 3 and _is_recurrent(estimator):
+        layout = "signal"
+    estimator.schema_ = infer_schema(array, layout)
     if estimator.missing == "ignore" and np.isnan(array[0]).all() and np.isnan(array).all():
         raise InvalidInputError("X: every value is missing; there is nothing to learn from")
-    kinds = infer_kinds(array)
     columns = estimator.schema_.module_shape[0]
     wanted = estimator.likelihood
-    if wanted == "auto":
+    kinds = _kinds(estimator, array)
+    if isinstance(wanted, str) and wanted == "auto":
         wanted = estimator._auto_likelihood(kinds)
     likelihood, scaling = choose_likelihood(
         wanted, estimator.scaling, kinds, columns, estimator._gaussian
@@ -73,7 +77,10 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
             "network: 'convolutional' needs signals (n, length, channels) or images "
             f"(n, height, width[, channels]); got a table of {values} columns; reshape X first"
         )
-    if network == "convolutional" and estimator.tied_weights:
+    recurrent = network in CELLS
+    if recurrent:
+        _check_recurrent(estimator)
+    if (network == "convolutional" or recurrent) and estimator.tied_weights:
         raise InvalidInputError("tied_weights: only for network='dense'; set it to False")
     if estimator.tied_weights and estimator.condition_ is not None:
         raise InvalidInputError("tied_weights: not for conditional models; set it to False")
@@ -81,7 +88,9 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
         raise InvalidInputError("network: networks of your own take no condition")
     auto = {name: isinstance(getattr(estimator, name), str) for name in _SIZES}
     latent_dim = estimator._auto_latent_dim(values) if auto["latent_dim"] else estimator.latent_dim
-    hidden = auto_hidden(values) if auto["hidden_layer_sizes"] else estimator.hidden_layer_sizes
+    hidden = estimator.hidden_layer_sizes
+    if auto["hidden_layer_sizes"]:
+        hidden = _RECURRENT if recurrent else auto_hidden(values)
     channels = estimator.channels
     if auto["channels"]:
         channels = auto_channels(schema.module_shape[1:]) if schema.layout != "table" else ()
@@ -89,7 +98,7 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
         module_shape=schema.module_shape,
         latent_dim=int(latent_dim),
         network=network,
-        hidden=tuple(int(size) for size in hidden) if network == "dense" else (),
+        hidden=tuple(int(size) for size in hidden) if network == "dense" or recurrent else (),
         channels=tuple(int(c) for c in channels) if network == "convolutional" else (),
         activation=estimator.activation,
         normalization=estimator.normalization,
@@ -107,17 +116,78 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
     return architecture
 
 
+def _is_recurrent(estimator: BaseAutoencoder) -> bool:
+    return isinstance(estimator.network, str) and estimator.network in CELLS
+
+
+def _check_recurrent(estimator: BaseAutoencoder) -> None:
+    """Refuse data that are no sequences, and what a recurrent network does not have."""
+    name, schema = estimator.network, estimator.schema_
+    if schema.layout != "signal":
+        raise InvalidInputError(
+            f"network: {name!r} needs signals (n, length, channels); got a {schema.layout} of "
+            f"samples {schema.sample_shape}; reshape X, or choose network='auto'"
+        )
+    if not isinstance(estimator.hidden_layer_sizes, str) and not len(estimator.hidden_layer_sizes):
+        raise InvalidInputError(
+            f"hidden_layer_sizes: expected at least one width for network={name!r}, such as (64,); "
+            "got ()"
+        )
+    if estimator.normalization is not None:
+        raise InvalidInputError(
+            f"normalization: not for network={name!r}; leave it at None; got "
+            f"{estimator.normalization!r}"
+        )
+
+
+def _kinds(estimator: BaseAutoencoder, array: NDArray[Any]) -> list[str]:
+    """Return what must be known of the values to choose likelihood and scaling."""
+    if isinstance(estimator.likelihood, str):
+        return infer_kinds(array)
+    if estimator.schema_.layout != "table":
+        raise InvalidInputError(
+            "likelihood: one name a column is for tables (n, features); got "
+            f"{estimator.schema_.layout}s of shape {estimator.schema_.sample_shape}; give one name"
+        )
+    return column_ranges(array)
+
+
 def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
     """Refuse training data to which the likelihood gives no probability."""
-    if estimator.architecture_.likelihood not in ("bernoulli", "continuous_bernoulli"):
-        return
+    spec = estimator.architecture_.likelihood
+    given = not isinstance(estimator.likelihood, str)
+    if not given and spec not in ("bernoulli", "continuous_bernoulli"):
+        return  # "auto" and "categorical" looked at the values themselves
     x = estimator.scaler_.forward(array, estimator.schema_)
-    low, high = float(np.nanmin(x)), float(np.nanmax(x))
-    if low < -1e-6 or high > 1 + 1e-6:
+    names = estimator._names()
+    for name, columns in [(spec, None)] if isinstance(spec, str) else spec:
+        support = make_likelihood(name).support
+        if support is None:
+            continue
+        part = x if columns is None else x[:, columns]
+        low, high = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(part, axis=None))
+        classes = name.startswith("categorical")
+        whole = not classes or bool(((np.rint(part) == part) | np.isnan(part)).all())
+        if whole and not (low < support[0] - 1e-6 or high > support[1] + 1e-6):
+            continue
+        where = "" if columns is None else f" in {_shown(columns, names)}"
+        got = f"{low:.4g} to {high:.4g}" if whole else "fractions"
+        if classes:
+            raise InvalidInputError(
+                f"likelihood: {name!r} needs whole numbers from 0 to {support[1]:.0f}{where}; got "
+                f"{got}; encode the classes (isthmus.data.table.TableEncoder)"
+            )
         raise InvalidInputError(
-            f"likelihood: {estimator.likelihood!r} needs values from 0 to 1 after scaling; got "
-            f"{low:.4g} to {high:.4g}; use scaling='minmax' or likelihood='gaussian'"
+            f"likelihood: {name!r} needs values from 0 to 1 after scaling{where}; got "
+            f"{got}; use scaling='minmax' or likelihood='gaussian'"
         )
+
+
+def _shown(columns: Sequence[int], names: Sequence[str] | None) -> str:
+    """Name some columns, in one line."""
+    shown = ", ".join(str(c) if names is None else repr(names[c]) for c in columns[:5])
+    more = " …" if len(columns) > 5 else ""
+    return f"column{'s' if len(columns) > 1 else ''} {shown}{more}"
 
 
 def within_support(
@@ -141,9 +211,7 @@ def within_support(
             raise InvalidInputError("X: expected whole numbers, the classes; got fractions")
         if np.isnan(least) or (least >= low - 1e-6 and most <= high + 1e-6):
             continue  # all of it missing, or all of it inside
-        where = (
-            "" if names is None or isinstance(spec, str) else f" in {[names[c] for c in columns]}"
-        )
+        where = "" if isinstance(spec, str) else f" in {_shown(columns, names)}"
         if classes:
             raise InvalidInputError(
                 f"X: expected classes {low:.0f} to {high:.0f}{where}, as in the fit; "

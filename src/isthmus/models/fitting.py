@@ -26,6 +26,7 @@ from isthmus.training import (
     fingerprint,
     new_state,
     train,
+    trimmed,
 )
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def run(
             None if condition is None else condition.to(device),
             config=config,
             validation=validation,
-            step=estimator._step(),
+            step=trimmed(estimator._step(), estimator._trim),
             before_epoch=begin,
             after_epoch=[end],
             checkpoint=checkpoint,

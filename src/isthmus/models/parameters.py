@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (
     InvalidParameterError,
@@ -80,10 +81,10 @@ COMMON: dict[str, list[Any]] = {
     "normalization": [StrOptions({"batch", "layer"}), None],
     "dropout": [share("left")],
     "tied_weights": ["boolean"],
-    "network": [StrOptions({"auto", "dense", "convolutional"}), tuple, list],
+    "network": [StrOptions({"auto", "dense", "convolutional", "lstm", "gru"}), tuple, list],
     "channels": ["array-like", StrOptions({"auto"})],
     "layout": [StrOptions({"auto", "table", "signal", "image"})],
-    "likelihood": [StrOptions(set(LIKELIHOODS))],
+    "likelihood": [StrOptions(set(LIKELIHOODS)), list, tuple, np.ndarray],
     "scaling": [StrOptions({"auto", "standard", "minmax"}), None],
     "missing": [StrOptions({"error", "ignore"})],
     "max_epochs": [at_least(1, Integral), StrOptions({"auto"})],
@@ -121,8 +122,8 @@ def check_parameters(
         if len(pair) != 2 or not all(isinstance(part, nn.Module) for part in pair):
             found = ", ".join(type(part).__name__ for part in pair)
             raise InvalidInputError(
-                "network: expected 'auto', 'dense', 'convolutional' or a pair of torch modules "
-                f"(encoder, decoder); got ({found})"
+                "network: expected 'auto', 'dense', 'convolutional', 'lstm', 'gru' or a pair of "
+                f"torch modules (encoder, decoder); got ({found})"
             )
     try:
         validate_parameter_constraints(constraints, parameters, caller_name=owner)
@@ -140,8 +141,25 @@ def check_parameters(
             raise InvalidInputError(
                 f"{name}: expected whole numbers of at least 1, such as (256, 64); got {shown}"
             )
+    if not isinstance(likelihood := parameters.get("likelihood", "auto"), str):
+        _check_names(likelihood)
     if not isinstance(parameters.get("channels", "auto"), str) and not len(parameters["channels"]):
         raise InvalidInputError("channels: expected at least one number, such as (32, 64); got ()")
+
+
+def _check_names(likelihoods: Sequence[Any]) -> None:
+    """Refuse a list of likelihoods with one that cannot be that of a column."""
+    allowed = [name for name in LIKELIHOODS if name not in ("auto", "categorical")]
+    for column, name in enumerate(likelihoods):
+        kind, _, count = str(name).partition(":")
+        count, least = count.removesuffix("+1"), 1 if count.endswith("+1") else 2
+        classes = kind == "categorical" and count.isascii() and count.isdigit()
+        classes = classes and int(count) >= least
+        if not isinstance(name, str) or not (name in allowed or classes):
+            raise InvalidInputError(
+                f"likelihood: expected one name a column, of {', '.join(allowed)} or "
+                f"categorical:K with K of at least 2; got {name!r} for column {column}"
+            )
 
 
 def check_one_layer(estimator: Any) -> None:
@@ -215,7 +233,11 @@ def auto_max_epochs(n_rows: int, batch_size: int) -> int:
 
 
 def choose_likelihood(
-    likelihood: str, scaling: str | None, kinds: Sequence[str], n_columns: int, gaussian: str
+    likelihood: str | Sequence[str],
+    scaling: str | None,
+    kinds: Sequence[str],
+    n_columns: int,
+    gaussian: str,
 ) -> tuple[Any, list[str]]:
     """Decide the likelihood and the scaling of each column.
 
@@ -224,7 +246,8 @@ def choose_likelihood(
     likelihood, scaling
         As the user gave them.
     kinds : sequence of str
-        See `isthmus.data.schema.infer_kinds`.
+        See `isthmus.data.schema.infer_kinds`; for a list of likelihoods, those of
+        `isthmus.data.schema.column_ranges`.
     n_columns : int
         Columns of the table (1 where all values are of one kind).
     gaussian : str
@@ -248,7 +271,11 @@ def choose_likelihood(
     ('gaussian', ['standard'])
     >>> choose_likelihood("auto", "auto", ["real", "binary", "real"], 3, "gaussian")
     ([('gaussian', [0, 2]), ('bernoulli', [1])], ['standard', 'none', 'standard'])
+    >>> choose_likelihood(["laplace", "categorical:70"], "auto", ["real"] * 2, 2, "gaussian")
+    ([('laplace', [0]), ('categorical:70', [1])], ['standard', 'none'])
     """
+    if not isinstance(likelihood, str):
+        return _one_a_column([str(name) for name in likelihood], scaling, kinds)
     if likelihood == "categorical":
         if not all(kind == "binary" or kind.startswith("classes") for kind in kinds):
             raise InvalidInputError(
@@ -259,11 +286,7 @@ def choose_likelihood(
         return f"categorical:{most}", ["none"]
     if likelihood == "auto" and len(set(kinds)) > 1:
         names = [_by_kind(kind, gaussian) for kind in kinds]
-        groups = [
-            (name, [i for i in range(n_columns) if names[i] == name])
-            for name in dict.fromkeys(names)
-        ]
-        return groups, [_scale_of(scaling, kind, "auto") for kind in kinds]
+        return _grouped(names), [_scale_of(scaling, kind, "auto") for kind in kinds]
     if likelihood == "auto":
         chosen = _by_kind(kinds[0], gaussian)
         return chosen, [_scale_of(scaling, kinds[0], chosen)]
@@ -271,6 +294,30 @@ def choose_likelihood(
     if kind.startswith("classes"):
         kind = "real"
     return likelihood, [_scale_of(scaling, kind, likelihood)]
+
+
+def _one_a_column(
+    names: Sequence[str], scaling: str | None, kinds: Sequence[str]
+) -> tuple[Any, list[str]]:
+    """Classes and what lies in a bounded likelihood's interval stay; the rest is scaled."""
+    if len(names) != len(kinds):
+        raise InvalidInputError(
+            f"likelihood: expected one name a column, {len(kinds)} of them; got {len(names)}"
+        )
+    scales = []
+    for name, kind in zip(names, kinds, strict=True):
+        kept = name.startswith("categorical") or ("bernoulli" in name and kind == "unit")
+        scales.append("none" if kept else _scale_of(scaling, "real", name))
+    groups = _grouped(names)
+    return (groups[0][0] if len(groups) == 1 else groups), scales
+
+
+def _grouped(names: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Return each name with the columns that have it."""
+    return [
+        (name, [i for i, other in enumerate(names) if other == name])
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _by_kind(kind: str, gaussian: str) -> str:

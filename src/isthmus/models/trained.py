@@ -60,6 +60,8 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     _split_seed: ClassVar[int | None] = None
     _origin: ClassVar[str | None] = None
     _fingerprint: ClassVar[str | None] = None
+    # The share of each batch that is not learned from, see `isthmus.training.trimmed`.
+    _trim: ClassVar[float] = 0.0
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse an unknown parameter with the nearest name; everything else is for `__init__`."""
@@ -95,6 +97,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     def _step(self) -> Step:
         """Return the training rule."""
         return backpropagation
+
+    def _untrained(self, X: Any) -> Self:
+        """Become the control of this estimator, where it has one of its own; see `untrained`."""
+        raise NotImplementedError
 
     @property
     def _label(self) -> str:

@@ -30,11 +30,14 @@ from isthmus.nn.networks import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Dense,
+    RecurrentDecoder,
+    RecurrentEncoder,
     TiedDense,
 )
 from isthmus.nn.penalty import L1, Contractive, KLSparsity, Penalty
 from isthmus.nn.predictive_sparse import PredictiveSparseModule
 from isthmus.nn.sparse_inference import fista
+from isthmus.nn.svdd import OneClassModule, UnbiasedModule
 from isthmus.nn.transition import Move, transition
 
 __all__ = [
@@ -65,11 +68,15 @@ __all__ = [
     "Mixed",
     "Move",
     "NoisyCode",
+    "OneClassModule",
     "Penalty",
     "PredictiveSparseModule",
+    "RecurrentDecoder",
+    "RecurrentEncoder",
     "SaltAndPepper",
     "TiedDense",
     "TopK",
+    "UnbiasedModule",
     "fista",
     "transition",
 ]

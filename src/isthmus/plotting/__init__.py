@@ -4,6 +4,7 @@
 figure shows itself. `Report` binds texts, tables and figures into one HTML file.
 """
 
+from isthmus.plotting.anomalies import heat_map, score_histogram, show_heat_map, worst_cases
 from isthmus.plotting.chains import chain_grid
 from isthmus.plotting.diagnosis import plot_diagnosis
 from isthmus.plotting.embeddings import embeddings
@@ -11,17 +12,23 @@ from isthmus.plotting.images import image_rows, sample_grid, walk
 from isthmus.plotting.latent import latent_map
 from isthmus.plotting.learning_curves import learning_curves
 from isthmus.plotting.report import Report
+from isthmus.plotting.series import plot_series
 from isthmus.plotting.vector_field import vector_field
 
 __all__ = [
     "Report",
     "chain_grid",
     "embeddings",
+    "heat_map",
     "image_rows",
     "latent_map",
     "learning_curves",
     "plot_diagnosis",
+    "plot_series",
     "sample_grid",
+    "score_histogram",
+    "show_heat_map",
     "vector_field",
     "walk",
+    "worst_cases",
 ]

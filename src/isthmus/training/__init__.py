@@ -16,6 +16,7 @@ from isthmus.training.step import (
     backpropagation,
     descend,
 )
+from isthmus.training.trimmed import trimmed
 from isthmus.training.walk_back import walk_back
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "recirculation",
     "sparse_inference",
     "train",
+    "trimmed",
     "walk_back",
 ]

@@ -28,10 +28,16 @@ from isthmus.data.files.images import (
     read_images,
     write_images,
 )
-from isthmus.data.files.tables import read_parquet, read_text, write_csv, write_parquet
+from isthmus.data.files.tables import (
+    read_frames,
+    read_parquet,
+    read_text,
+    write_csv,
+    write_parquet,
+)
 from isthmus.errors import InvalidInputError, require
 
-__all__ = ["DataSet", "check_writable", "read", "write", "write_csv"]
+__all__ = ["DataSet", "check_writable", "read", "read_frames", "write", "write_csv"]
 
 _TEXT = (".csv", ".tsv", ".txt")
 _TEXT_OUT = (".csv", ".tsv")

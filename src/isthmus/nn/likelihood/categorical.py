@@ -11,6 +11,10 @@ from isthmus.nn.likelihood.base import Likelihood
 
 __all__ = ["Categorical"]
 
+# Nats by which a class without a row is less probable than its logit says: as odd as a number that
+# is ten standard deviations off.
+_NEVER = 50.0
+
 
 class Categorical(Likelihood):
     """One of K classes 0 … K−1 for each value, through a softmax.
@@ -22,6 +26,10 @@ class Categorical(Likelihood):
     ----------
     n_classes : int
         K, at least 2.
+    never_seen : bool, default=False
+        Whether the last class stands for all that no training row has. Its logit is lowered by 50,
+        as if it were a number ten standard deviations off, however short the training. Without that
+        its improbability would be learned, and depend on how long.
 
     Examples
     --------
@@ -32,11 +40,12 @@ class Categorical(Likelihood):
 
     continuous = False
 
-    def __init__(self, n_classes: int) -> None:
+    def __init__(self, n_classes: int, never_seen: bool = False) -> None:
         super().__init__()
         if n_classes < 2:
             raise InvalidInputError(f"n_classes: expected at least 2; got {n_classes!r}")
         self.n_classes = n_classes
+        self.never_seen = never_seen
         self.support = (0.0, float(n_classes - 1))
 
     def parameter_channels(self, channels: int) -> int:
@@ -56,14 +65,20 @@ class Categorical(Likelihood):
 
     def _logits(self, parameters: Tensor) -> Tensor:
         logits: Tensor = parameters.unflatten(1, (self.n_classes, -1))  # (n, K, channels, …)
+        if self.never_seen:
+            logits = torch.cat([logits[:, :-1], logits[:, -1:] - _NEVER], dim=1)
         return logits
+
+    def probabilities(self, parameters: Tensor) -> Tensor:
+        """Return p(class | z) of each value, (n, K, channels, …)."""
+        return self._logits(parameters).softmax(1)
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         return -F.cross_entropy(self._logits(parameters), x.long(), reduction="none")
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Return the expected class index, which has a meaning where classes are levels."""
-        probabilities = self._logits(parameters).softmax(1)
+        probabilities = self.probabilities(parameters)
         levels = torch.arange(self.n_classes, device=parameters.device, dtype=parameters.dtype)
         expected: Tensor = torch.tensordot(probabilities, levels, dims=([1], [0]))
         return expected
@@ -78,4 +93,4 @@ class Categorical(Likelihood):
         return (logits + noise).argmax(1).to(parameters.dtype)
 
     def extra_repr(self) -> str:
-        return f"n_classes={self.n_classes}"
+        return f"n_classes={self.n_classes}" + (", never_seen=True" if self.never_seen else "")

@@ -39,6 +39,8 @@ class Mixed(Likelihood):
             raise InvalidInputError("parts: expected every column 0 … d−1 in exactly one group")
         self.order = order
         self.inverse_order = sorted(range(len(order)), key=order.__getitem__)
+        # A slice is a view; a list of columns is copied, by way of an index, in every step.
+        self._places = [_as_slice(group) for group in self.groups]
 
     def _likelihoods(self) -> list[Likelihood]:
         return [part for part in self.parts if isinstance(part, Likelihood)]
@@ -62,8 +64,8 @@ class Mixed(Likelihood):
         ]
 
     def features(self, x: Tensor) -> Tensor:
-        pieces = zip(self._likelihoods(), self.groups, strict=True)
-        return torch.cat([part.features(x[:, group]) for part, group in pieces], dim=1)
+        pieces = zip(self._likelihoods(), self._places, strict=True)
+        return torch.cat([part.features(x[:, place]) for part, place in pieces], dim=1)
 
     def any_feature(self, flags: Tensor) -> Tensor:
         pieces = zip(self._likelihoods(), flags.split(self._feature_sizes(), dim=1), strict=True)
@@ -74,11 +76,25 @@ class Mixed(Likelihood):
         pieces = zip(
             self._likelihoods(),
             parameters.split(self._parameter_sizes(), dim=1),
-            self.groups,
+            self._places,
             strict=True,
         )
-        values = [part.log_prob(piece, x[:, group]) for part, piece, group in pieces]
+        values = [part.log_prob(piece, x[:, place]) for part, piece, place in pieces]
         return torch.cat(values, dim=1)[:, self.inverse_order]
+
+    def loss(self, parameters: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        # The sum over the parts: no column is put back into its place to be added up.
+        pieces = zip(
+            self._likelihoods(),
+            parameters.split(self._parameter_sizes(), dim=1),
+            self._places,
+            strict=True,
+        )
+        losses = [
+            part.loss(piece, x[:, place], None if weight is None else weight[:, place])
+            for part, piece, place in pieces
+        ]
+        return torch.stack(losses).sum()
 
     def mean(self, parameters: Tensor) -> Tensor:
         return self._join(parameters, [part.mean for part in self._likelihoods()])
@@ -98,3 +114,9 @@ class Mixed(Likelihood):
         pieces = parameters.split(self._parameter_sizes(), dim=1)
         values = [function(piece) for function, piece in zip(functions, pieces, strict=True)]
         return torch.cat(values, dim=1)[:, self.inverse_order]
+
+
+def _as_slice(columns: list[int]) -> list[int] | slice:
+    first = columns[0] if columns else 0
+    run = slice(first, first + len(columns))
+    return run if columns == list(range(run.start, run.stop)) else columns

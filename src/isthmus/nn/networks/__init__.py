@@ -6,5 +6,15 @@ from isthmus.nn.networks.convolutional import (
     auto_channels,
 )
 from isthmus.nn.networks.dense import Dense, TiedDense
+from isthmus.nn.networks.recurrent import CELLS, RecurrentDecoder, RecurrentEncoder
 
-__all__ = ["ConvolutionalDecoder", "ConvolutionalEncoder", "Dense", "TiedDense", "auto_channels"]
+__all__ = [
+    "CELLS",
+    "ConvolutionalDecoder",
+    "ConvolutionalEncoder",
+    "Dense",
+    "RecurrentDecoder",
+    "RecurrentEncoder",
+    "TiedDense",
+    "auto_channels",
+]

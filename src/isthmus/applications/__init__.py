@@ -1,0 +1,1 @@
+"""The jobs that people use autoencoders for, as finished tools."""

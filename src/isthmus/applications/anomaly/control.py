@@ -1,0 +1,49 @@
+"""The control of every detector: the same scores of networks that have not been trained."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.applications.anomaly.detector import AnomalyDetector
+from isthmus.applications.anomaly.members import fit_scores
+from isthmus.models.control import untrained
+
+__all__ = ["untrained_control"]
+
+
+def untrained_control(detector: AnomalyDetector, X: Any) -> AnomalyDetector:
+    """Return a detector whose members have their initial weights, and scores fitted on those.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+        Fitted; not changed.
+    X : array-like
+        The rows of its fit. All of them serve the scores; none is held out, so that the control has
+        no p-values and no line.
+
+    Returns
+    -------
+    AnomalyDetector
+        For `score_samples` alone.
+    """
+    check_is_fitted(detector, "_members")
+    array = detector._validate(X, reset=False)
+    rng = np.random.default_rng(0)
+    control = copy.copy(detector)
+    control._members = [
+        fit_scores(
+            untrained(member.estimator, array),
+            [score.name for score in member.scores],
+            array,
+            rng,
+        )
+        for member in detector._members
+    ]
+    control.calibration_ = None
+    control._set_threshold(None)
+    return control

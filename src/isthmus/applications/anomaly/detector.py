@@ -1,0 +1,578 @@
+"""Find what is not normal: any autoencoder of the family as a detector with a stated error rate."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.applications.anomaly import threshold as rules
+from isthmus.applications.anomaly.calibration import Calibration
+from isthmus.applications.anomaly.columns import in_columns
+from isthmus.applications.anomaly.drift import Drift, measure_drift
+from isthmus.applications.anomaly.explanation import Explanation
+from isthmus.applications.anomaly.members import (
+    DEFAULT_SCORES,
+    Member,
+    default_members,
+    fit_scores,
+    reseeded,
+)
+from isthmus.applications.anomaly.parameters import check_columns, check_detector, check_recall
+from isthmus.applications.anomaly.threshold import Threshold
+from isthmus.data.containers import check_values, is_frame
+from isthmus.errors import InvalidInputError
+from isthmus.models import BaseAutoencoder
+from isthmus.models.fitting import draw_seed
+from isthmus.models.validation import numeric_array
+
+__all__ = ["AnomalyDetector"]
+
+_MOST_HELD_OUT = 10_000
+_FEWEST_HELD_OUT = 10
+_DEFAULT_RATE = 0.01
+_DEFAULT_TRIM = 0.05
+_FEWEST_EPOCHS = 5  # before, chance may have it
+_ROUNDING = 1e-6
+_SCORE_VALUES = 1 << 23
+_FEWEST_SCORE_ROWS = 1_000
+_SCORE_ROWS = 50_000  # tails and densities of a few numbers do not change with more
+
+
+class AnomalyDetector(OutlierMixin, BaseEstimator):
+    """Learn what is normal and score what is not, with any autoencoder of the family.
+
+    Some training rows are held out. They calibrate: the p-value of a new row is the share of them
+    that is at least as odd, so that a false-alarm rate can be stated and kept without labels and
+    without knowing how many anomalies there are.
+
+    Parameters
+    ----------
+    estimator : estimator of the family, optional
+        The autoencoder, unfitted, for example ``VariationalAutoencoder(latent_dim=8)``. None takes
+        an ensemble for tables that needs no tuning; for images and signals, and for tables of many
+        kinds of columns, one that fits them.
+    n_members : int or "auto", default="auto"
+        How many are fitted, from different seeds; their scores are averaged. "auto" is 1 for an
+        estimator of your own.
+    scores : str or sequence of str, default="auto"
+        What counts: "reconstruction" (−log p(x|z), with a spread for each value), "bound" (the
+        evidence lower bound), "importance" (the importance-weighted bound), "divergence" (KL of
+        the encoder alone), "mahalanobis", "mixture" or "neighbours" (density of the code). Of
+        several, each is expressed in nats of its tail on the training rows, and they are averaged.
+    trim : float or "auto", default="auto"
+        The share of each training batch that is not learned from, because the network reproduces it
+        worst: keeps some per cent of anomalies among the training rows from being learned. "auto"
+        is 0.05 for an estimator of your own, and 0 for the default ensemble, which has not the time
+        to learn them; use 0 for data known to be clean.
+    calibration_fraction : float or "auto", default="auto"
+        The share of the training rows that is held out to calibrate, at most 10,000 rows. "auto" is
+        a fifth of up to 2,500 rows, 500 of up to 10,000, and a twentieth of more. 0 holds none out:
+        call `calibrate` with rows of your own.
+    false_alarm_rate : float, "auto" or None, default="auto"
+        The share of normal rows that may raise an alarm. "auto" is 0.01, or 2 / (m + 1) where the m
+        held-out rows are too few for that; None draws no line: `predict` needs `calibrate` first.
+    tail : {"conformal", "pot"}, default="conformal"
+        Count the held-out rows beyond the line, or extrapolate their tail by the peaks over a
+        threshold, for rates that are too small to be counted (no guarantee then).
+    contamination : float or "auto", default="auto"
+        The share of the training rows that are anomalies, if it is known, at most 0.5: the line is
+        then drawn at this quantile of their scores, and `false_alarm_rate` plays no part.
+    random_state : int, RandomState or None, default=None
+        Fixes the held-out rows and the members.
+    verbose : int, default=0
+        1 shows the progress of each fit.
+
+    Attributes
+    ----------
+    members_ : list of estimator
+        The fitted autoencoders.
+    threshold_ : Threshold or None
+        The line, the rule that drew it, and the numbers that belong to it.
+    calibration_ : Calibration or None
+        The oddness of the held-out rows.
+    offset_ : float
+        `decision_function` is `score_samples` minus this; NaN where no line was drawn.
+    n_features_in_ : int
+        Columns of the training data.
+    feature_names_in_ : ndarray of str
+        Their names, if they had any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> normal = rng.normal(size=(600, 2)) @ np.array([[1.0, 0.9], [0.0, 0.2]])
+    >>> detector = AnomalyDetector(false_alarm_rate=0.02, random_state=0).fit(normal)
+    >>> detector.predict([[0.5, 0.4], [2.0, -2.0]])
+    array([ 1, -1])
+    """
+
+    calibration_: Calibration | None
+    threshold_: Threshold | None
+    _members: list[Member]
+
+    def __init__(
+        self,
+        *,
+        estimator: BaseAutoencoder | None = None,
+        n_members: int | str = "auto",
+        scores: str | Sequence[str] = "auto",
+        trim: float | str = "auto",
+        calibration_fraction: float | str = "auto",
+        false_alarm_rate: float | str | None = "auto",
+        tail: str = "conformal",
+        contamination: float | str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.n_members = n_members
+        self.scores = scores
+        self.trim = trim
+        self.calibration_fraction = calibration_fraction
+        self.false_alarm_rate = false_alarm_rate
+        self.tail = tail
+        self.contamination = contamination
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Fitting -------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what is normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, length, channels) or \
+(n, height, width[, channels]); or a DataFrame
+            Mostly normal rows. A DataFrame may hold numbers, categories, dates and missing values.
+        y : None
+            Ignored; there by convention.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If a parameter or the data cannot be used; the message says what to do.
+        DivergedError
+            If the loss of a member is NaN or infinite before there is one usable state.
+        """
+        check_detector(self)
+        for name in ("_members", "threshold_", "calibration_", "offset_"):
+            self.__dict__.pop(name, None)
+        array = self._validate(X, reset=True)
+        seed = draw_seed(self.random_state)
+        rng = np.random.default_rng(seed)
+        held_out = self._hold_out(len(array), rng)
+        self._check_promise(len(array), int(held_out.sum()))
+        training = array[~held_out] if held_out.any() else array
+        chosen = self._choose(training, seed)
+        auto = 0.0 if self.estimator is None else _DEFAULT_TRIM
+        trim = auto if isinstance(self.trim, str) else float(self.trim)
+        for estimator, _ in chosen:
+            estimator.__dict__["_trim"] = trim
+            _check_learned(estimator.fit(training))
+        rows = training
+        most = max(min(_SCORE_ROWS, _SCORE_VALUES // max(rows[0].size, 1)), _FEWEST_SCORE_ROWS)
+        if len(rows) > most:
+            rows = rows[np.sort(rng.choice(len(rows), most, replace=False))]
+        self._members = [fit_scores(estimator, names, rows, rng) for estimator, names in chosen]
+        try:
+            self._calibrate(array, held_out)
+        except InvalidInputError:  # half a detector would be taken for a whole one
+            del self._members
+            raise
+        return self
+
+    def calibrate(self, X: Any, y: Any = None, *, recall: float | None = None) -> Self:
+        """Draw the line anew, by rows that the fit has not seen.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The rows.
+        y : array-like of shape (n,), optional
+            Their labels, if they are known: −1 for anomalies and 1 for normal rows, or 1 (True) for
+            anomalies and 0 (False) for normal rows. Without them all are taken for normal.
+        recall : float, optional
+            With labels: the share of the anomalies to find, with the best precision. Without it the
+            line of the largest F1 is drawn.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self, "_members")
+        oddness = self._oddness(self._validate(X, reset=False))
+        if y is None:
+            if recall is not None:
+                raise InvalidInputError("recall: needs the labels of the rows; pass y as well")
+            calibration = Calibration(np.sort(oddness))
+            line = self._promised(calibration)
+        else:
+            anomalies = _anomalies(y, len(oddness))
+            check_recall(recall)
+            line = rules.labelled(oddness, anomalies, recall)
+            calibration = Calibration(np.sort(oddness[~anomalies]))
+        self.calibration_ = calibration
+        self._set_threshold(line)
+        return self
+
+    def redraw(self, false_alarm_rate: float, tail: str = "conformal") -> Self:
+        """Draw the line of a fitted detector at another rate, by the rows that it held out.
+
+        Parameters
+        ----------
+        false_alarm_rate : float
+            The share of normal rows that may raise an alarm.
+        tail : {"conformal", "pot"}, default="conformal"
+            As for the constructor.
+
+        Returns
+        -------
+        self
+            With these two as its parameters, and contamination "auto".
+        """
+        self._calibrated()
+        before = self.get_params(deep=False)
+        self.set_params(false_alarm_rate=false_alarm_rate, tail=tail, contamination="auto")
+        try:
+            check_detector(self)
+            self._set_threshold(self._promised(self.calibration_))
+        except InvalidInputError:
+            self.set_params(**before)
+            raise
+        return self
+
+    def _hold_out(self, n_rows: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        if isinstance(self.calibration_fraction, str):
+            count = max(min(n_rows // 5, 500), n_rows // 20)
+        else:
+            count = int(self.calibration_fraction * n_rows)
+            if self.calibration_fraction > 0 and count < _FEWEST_HELD_OUT:
+                raise InvalidInputError(
+                    f"calibration_fraction: {self.calibration_fraction:g} of {n_rows} rows are "
+                    f"{count}, and at least {_FEWEST_HELD_OUT} are needed; give more rows, a "
+                    "larger share, or 0 and call calibrate"
+                )
+        count = min(count, _MOST_HELD_OUT)
+        chosen = np.zeros(n_rows, dtype=bool)
+        if count >= _FEWEST_HELD_OUT:
+            chosen[rng.permutation(n_rows)[:count]] = True
+        return chosen
+
+    def _check_promise(self, n_rows: int, n_held_out: int) -> None:
+        """Refuse, before the work, a rate that so many rows cannot promise."""
+        auto = self.false_alarm_rate is None or isinstance(self.false_alarm_rate, str)
+        counted = self.tail == "conformal" and isinstance(self.contamination, str)
+        if counted and not auto and self.calibration_fraction != 0:
+            rows = n_held_out or n_rows
+            self._promised(Calibration(np.zeros(rows), held_out=n_held_out > 0))
+
+    def _choose(
+        self, training: NDArray[Any], seed: int
+    ) -> list[tuple[BaseAutoencoder, Sequence[str]]]:
+        """Return the unfitted members and the names of their scores."""
+        changes: dict[str, Any] = {"verbose": self.verbose}
+        if self.estimator is None:
+            kinds = default_members(training.shape)
+            if np.isnan(training.min()):
+                changes["missing"] = "ignore"
+        else:
+            kinds = [(self.estimator, DEFAULT_SCORES)]
+            check_columns(self)
+        if self.encoder_ is not None:
+            changes |= {"likelihood": self.encoder_.likelihoods_, "scaling": "auto"}
+        count = len(kinds) if isinstance(self.n_members, str) else int(self.n_members)
+        given = [self.scores] if isinstance(self.scores, str) else list(self.scores)
+        chosen = []
+        for i in range(count):
+            estimator, names = kinds[i % len(kinds)]
+            member = reseeded(estimator, i, seed).set_params(**changes)
+            chosen.append((member, names if self.scores == "auto" else given))
+        return chosen
+
+    def _calibrate(self, array: NDArray[Any], held_out: NDArray[np.bool_]) -> None:
+        known = not isinstance(self.contamination, str)
+        self.calibration_ = None
+        oddness = self._oddness(array if known or not held_out.any() else array[held_out])
+        if held_out.any():
+            self.calibration_ = Calibration(np.sort(oddness[held_out] if known else oddness))
+        elif self.calibration_fraction != 0:  # too few rows to hold any out
+            self.calibration_ = Calibration(np.sort(oddness), held_out=False)
+        if known:
+            self._set_threshold(rules.quantile(oddness, float(self.contamination)))
+        else:
+            self._set_threshold(self._promised(self.calibration_))
+
+    def _promised(self, calibration: Calibration | None) -> Threshold | None:
+        """Return the line of the false-alarm rate."""
+        rate = self.false_alarm_rate
+        if calibration is None or rate is None:
+            return None
+        if isinstance(rate, str):
+            # Twice the smallest: then the oddest of the held-out rows is itself beyond the line.
+            rate = max(_DEFAULT_RATE, 2 * calibration.smallest_rate)
+            return rules.conformal(calibration, rate)
+        if not calibration.held_out:
+            raise InvalidInputError(
+                f"false_alarm_rate: {rate:g} needs held-out rows, and these are too few to hold "
+                f"any out ({len(calibration)} rows); give more rows, or false_alarm_rate='auto'"
+            )
+        if self.tail == "pot":
+            return rules.peaks_over_threshold(calibration, float(rate))
+        return rules.conformal(calibration, float(rate))
+
+    def _set_threshold(self, line: Threshold | None) -> None:
+        self.threshold_ = line
+        self.offset_ = np.nan if line is None else -line.value
+
+    # Using a fitted detector ---------------------------------------------------------------
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return how normal each row is; higher is more normal.
+
+        It is minus the mean over members and scores of the surprise, in nats of the tail of the
+        training rows. Of a single score −3 says that about 5 % of them were as odd, −7 that 0.1 %
+        would be; a mean of several is that far out more rarely. `p_values` say how rarely.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        check_is_fitted(self, "_members")
+        return -self._oddness(self._validate(X, reset=False))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return `score_samples` minus `offset_`: below 0 for anomalies.
+
+        Raises
+        ------
+        InvalidInputError
+            If no line was drawn.
+        """
+        check_is_fitted(self, "_members")
+        if self.threshold_ is None:
+            raise InvalidInputError(
+                "false_alarm_rate: no threshold was chosen; call calibrate(X) with normal rows "
+                "that the fit has not seen, or set false_alarm_rate and fit again"
+            )
+        return np.asarray(self.score_samples(X) - self.offset_)
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Return −1 for anomalies and 1 for normal rows."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def p_values(self, X: Any) -> NDArray[np.float64]:
+        """Return the share of held-out normal rows that is at least as odd; see `Calibration`.
+
+        Where the rows were too few to hold any out (``calibration_.held_out`` is False) they are
+        the rows of the fit, and p-values of new rows are too small.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            From 1 / (m + 1) for m held-out rows, up to 1.
+        """
+        return self._calibrated().p_values(-self.score_samples(X))
+
+    def explain(self, X: Any) -> Explanation:
+        """Return why rows are odd: what each value adds, and what was expected in its place.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The rows; a few thousand at most, since each is reconstructed several times.
+
+        Returns
+        -------
+        Explanation
+        """
+        check_is_fitted(self, "_members")
+        array = self._validate(X, reset=False)
+        parts = [member.explain(array) for member in self._members]
+        contributions = np.mean([part[0] for part in parts], axis=0)
+        expected = np.mean([part[1] for part in parts], axis=0, dtype=np.float64)
+        spread: NDArray[Any] = np.mean([member.spread for member in self._members], axis=0)
+        # Classes have no mean: what the first member expects stands for all.
+        expected = np.where(np.isnan(spread), parts[0][1], expected)
+        found = Explanation(array, contributions, expected, spread, self._value_names(array))
+        return found if self.encoder_ is None else in_columns(found, self.encoder_, X)
+
+    def drift(self, X: Any, n_blocks: int = 10, level: float = 0.01) -> Drift:
+        """Tell whether a stream of rows, in order, is still what the detector was calibrated on.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The stream.
+        n_blocks : int, default=10
+            Into how many blocks it is cut.
+        level : float, default=0.01
+            The probability, at most, of reporting a drift where there is none.
+
+        Returns
+        -------
+        Drift
+        """
+        calibration = self._calibrated()
+        if not calibration.held_out:
+            raise InvalidInputError(
+                f"calibration_fraction: the {len(calibration)} rows were too few to hold any out, "
+                "and a drift cannot be told from rows of the fit; call calibrate(X) with others"
+            )
+        return measure_drift(calibration, -self.score_samples(X), n_blocks, level)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted detector to one safe file, see `isthmus.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            Usually ending in ``.safetensors``.
+        """
+        from isthmus.applications.anomaly.saving import save
+
+        check_is_fitted(self, "_members")
+        save(self, path)
+
+    @property
+    def members_(self) -> list[BaseAutoencoder]:
+        """The fitted autoencoders."""
+        return [member.estimator for member in self._members]
+
+    def _calibrated(self) -> Calibration:
+        check_is_fitted(self, "_members")
+        if self.calibration_ is None:
+            raise InvalidInputError(
+                "calibration_fraction: no rows were held out; call calibrate(X) with normal rows "
+                "that the fit has not seen"
+            )
+        return self.calibration_
+
+    def _oddness(self, array: NDArray[Any]) -> NDArray[np.float64]:
+        parts = [member.surprise(array) for member in self._members]
+        return np.asarray(np.mean(parts, axis=0))
+
+    def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
+        """Return the rows as numbers; the schema of a DataFrame of many kinds is learned once."""
+        if reset:
+            self.encoder_ = _table_encoder(X)
+        if self.encoder_ is not None:
+            array: NDArray[Any] = self.encoder_.transform(X)
+            self.n_features_in_ = len(self.encoder_.names_)
+            self.feature_names_in_ = np.asarray(self.encoder_.names_, dtype=object)
+        else:
+            if not reset:
+                self._check_shape(X)
+            array = numeric_array(self, X, reset)
+        allowed = reset if self.estimator is None else self.estimator.missing == "ignore"
+        if not reset:
+            allowed = self.members_[0].missing == "ignore"
+        check_values(array, allow_nan=allowed, names=self._columns())
+        if not reset and allowed:
+            _refuse_empty(array)
+        if reset:
+            self.sample_shape_ = array.shape[1:]
+        return array
+
+    def _check_shape(self, X: Any) -> None:
+        """Name the shape of a sample before scikit-learn takes a height for a feature count."""
+        if len(self.sample_shape_) == 1:
+            return
+        shape = tuple(np.shape(X)[1:])
+        if shape != self.sample_shape_:
+            raise InvalidInputError(
+                f"X: expected samples of shape {self.sample_shape_}, as in the fit; got {shape}"
+            )
+
+    def _columns(self) -> list[str] | None:
+        """Return the names of the columns that the members see."""
+        if self.encoder_ is not None:
+            return list(self.encoder_.get_feature_names_out())
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(name) for name in names]
+
+    def _value_names(self, array: NDArray[Any]) -> list[str]:
+        names = self._columns()
+        if names is not None:
+            return names
+        shape = array.shape[1:]
+        if len(shape) == 1:
+            return [f"x{i}" for i in range(shape[0])]
+        return [str(tuple(int(i) for i in place)) for place in np.ndindex(*shape)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.estimator is None or self.estimator.missing == "ignore"
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _table_encoder(X: Any) -> Any:
+    """Return a fitted encoder for a DataFrame with columns that are no numbers, else None."""
+    if not is_frame(X):
+        return None
+    from isthmus.data.table import TableEncoder, is_mixed
+
+    return TableEncoder().fit(X) if is_mixed(X) else None
+
+
+def _check_learned(estimator: BaseAutoencoder) -> None:
+    """Warn of a network that never came to reproduce more: its scores look like any others."""
+    # Not the whole loss: that rises while the coefficient of a divergence does.
+    losses = [record["reconstruction"] for record in estimator.history_.records]
+    if len(losses) >= _FEWEST_EPOCHS and min(losses[1:]) >= losses[0] - _ROUNDING * abs(losses[0]):
+        warnings.warn(
+            f"{type(estimator).__name__} has not learned: its reconstruction loss was "
+            f"{losses[0]:.4g} nats in the first of {len(losses)} epochs and never lower; change "
+            "learning_rate, or see isthmus.diagnose(detector.members_[0], X)",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _refuse_empty(array: NDArray[Any]) -> None:
+    """Refuse rows of which nothing is known: any score of them would be made up."""
+    empty = np.isnan(array.reshape(len(array), -1)).all(axis=1)
+    if empty.any():
+        raise InvalidInputError(
+            f"X: row {int(np.argmax(empty))} has no value at all ({int(empty.sum())} such "
+            "rows); drop such rows, they cannot be scored"
+        )
+
+
+def _anomalies(y: Any, n_rows: int) -> NDArray[np.bool_]:
+    """Return which rows are anomalies, from labels of either convention."""
+    labels = np.asarray(y).ravel()
+    if len(labels) != n_rows:
+        raise InvalidInputError(f"y: expected {n_rows} labels, one a row; got {len(labels)}")
+    kinds = set(np.unique(labels).tolist())
+    if kinds <= {-1, 1} and -1 in kinds:
+        return np.asarray(labels == -1)
+    if kinds <= {0, 1}:
+        return np.asarray(labels == 1)
+    raise InvalidInputError(
+        "y: expected −1 for anomalies and 1 for normal rows, or 1 for anomalies and 0 for normal "
+        f"rows; got {sorted(map(str, kinds))[:5]}"
+    )

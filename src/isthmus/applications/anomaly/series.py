@@ -1,0 +1,564 @@
+"""Anomalies in time series: a score for every step, and alarms with a clock."""
+
+from __future__ import annotations
+
+import os
+import sys
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.applications.anomaly.alarms import Alarm, find_alarms
+from isthmus.applications.anomaly.blocks import BlockCalibration
+from isthmus.applications.anomaly.clock import (
+    Rows,
+    Series,
+    check_clock,
+    find_interval,
+    on_clock,
+    read_rows,
+)
+from isthmus.applications.anomaly.detector import AnomalyDetector
+from isthmus.applications.anomaly.steps import step_surprise
+from isthmus.applications.anomaly.stream import Stream
+from isthmus.applications.anomaly.threshold import Threshold
+from isthmus.applications.anomaly.windows import auto_window, window_starts, windows_at
+from isthmus.data.containers import is_frame, is_tensor
+from isthmus.errors import InvalidInputError
+from isthmus.models import Autoencoder
+
+__all__ = ["SeriesDetector"]
+
+_MOST_WINDOWS = 20_000  # in the fit, with an automatic stride
+_DEFAULT_RATE = 0.01
+_FITTED = (
+    "detector_",
+    "window_",
+    "stride_",
+    "interval_",
+    "channel_names_",
+    "calibration_",
+    "threshold_",
+    "offset_",
+    "_named",
+    "_stream",
+)
+
+
+class SeriesDetector(OutlierMixin, BaseEstimator):
+    """Learn what is normal in one or many time series, and say when it is not.
+
+    The series is cut into windows, a detector learns them, and each step gets the surprise, in
+    nats, that its values are to the network: averaged over the windows that the step lies in, or
+    (``causal=True``) from the window that ends there, so that nothing of the future is used.
+
+    **What is guaranteed.** The last part of the training series is not learned from, and no window
+    reaches from one part into the other. It calibrates: `false_alarm_rate` is the expected share of
+    the time steps of a normal series that raise an alarm, if a further block of `window_` steps is
+    exchangeable with the held-out blocks. Steps within a block may depend on each other in any way;
+    blocks that are neighbours do a little, and a series that drifts breaks the assumption: nothing
+    is promised for a series that is not as it was.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector, optional
+        What learns the windows (n, window, channels), unfitted; its `calibration_fraction` is set
+        to 0. None takes a convolutional autoencoder. For a recurrent one:
+        ``AnomalyDetector(estimator=Autoencoder(network="lstm"))``.
+    window : int or "auto", default="auto"
+        Steps of a window. "auto" is the period of the series, found by its autocorrelation (16 to
+        256 steps; 64 without a period), at most a tenth of the steps to learn from.
+    stride : int or "auto", default="auto"
+        Steps from one window to the next, in the fit and, if `causal` is False, in the scores.
+        "auto" is an eighth of the window, and more where there would be above 20,000 windows.
+    causal : bool, default=False
+        Whether the score of a step may use earlier steps only. Needed for `update`.
+    false_alarm_rate : float or "auto", default="auto"
+        Expected share of the steps of a normal series that raises an alarm. "auto" is 0.01, or the
+        smallest that the held-out blocks can promise.
+    calibration_fraction : float, default=0.25
+        The share of each training series, at its end, that is held out. 0 holds none out: call
+        `calibrate` with a series of your own.
+    time_column : str, optional
+        The column of a DataFrame that holds the time stamps; found by its type when absent. An
+        index of time stamps is used as well.
+    max_gap : int, default=0
+        Where up to so many steps are missing in a row they are filled in on a straight line, and
+        not reported. At longer gaps the series is cut: no window spans one.
+    repair : bool, default=False
+        Whether rows are put in order of time and rows of the same time are averaged. Otherwise time
+        stamps that do not rise are refused.
+    merge : int or "auto", default="auto"
+        Alarms at most so many steps apart are one. "auto" is a quarter of the window.
+    random_state : int, RandomState or None, default=None
+        Given to the detector where it has none of its own.
+
+    Attributes
+    ----------
+    detector_ : AnomalyDetector
+        Fitted on the windows.
+    window_, stride_ : int
+        In steps.
+    interval_ : numpy.timedelta64 or None
+        The time between two steps; None without time stamps.
+    calibration_ : BlockCalibration or None
+        The oddness of the held-out steps.
+    threshold_ : Threshold or None
+        A step with an oddness above its value is an alarm.
+    offset_ : float
+        Minus that value: `decision_function` is `score_samples` minus this.
+    channel_names_ : list of str
+        Names of the channels.
+
+    References
+    ----------
+    .. [1] P. Malhotra et al., "LSTM-based encoder-decoder for multi-sensor anomaly detection",
+       ICML workshop 2016, arXiv:1607.00148.
+    .. [2] A. Angelopoulos, S. Bates, A. Fisch, L. Lei and T. Schuster, "Conformal risk control",
+       ICLR 2024, arXiv:2208.02814.
+
+    Examples
+    --------
+    >>> t = np.arange(1200)
+    >>> wave = np.sin(t / 4) + 0.1 * np.random.default_rng(0).normal(size=1200)
+    >>> inner = AnomalyDetector(estimator=Autoencoder(network="dense", max_epochs=20))
+    >>> detector = SeriesDetector(inner, window=25, random_state=0).fit(wave)
+    >>> wave[600:620] += 3
+    >>> worst = max(detector.alarms(wave), key=lambda alarm: alarm.oddness)
+    >>> bool(600 <= worst.peak < 620), worst.channels
+    (True, ('channel 0',))
+    """
+
+    detector_: AnomalyDetector
+    calibration_: BlockCalibration | None
+    threshold_: Threshold | None
+    interval_: np.timedelta64 | None
+    _named: bool  # whether the channels came with names, which are then compared
+    _stream: Stream | None
+
+    def __init__(
+        self,
+        detector: AnomalyDetector | None = None,
+        *,
+        window: int | str = "auto",
+        stride: int | str = "auto",
+        causal: bool = False,
+        false_alarm_rate: float | str = "auto",
+        calibration_fraction: float = 0.25,
+        time_column: str | None = None,
+        max_gap: int = 0,
+        repair: bool = False,
+        merge: int | str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.detector = detector
+        self.window = window
+        self.stride = stride
+        self.causal = causal
+        self.false_alarm_rate = false_alarm_rate
+        self.calibration_fraction = calibration_fraction
+        self.time_column = time_column
+        self.max_gap = max_gap
+        self.repair = repair
+        self.merge = merge
+        self.random_state = random_state
+
+    # Fitting -------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what is normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, channels), DataFrame, or a list of such
+            One series or several, mostly normal, one row a step.
+        y : None
+            Ignored; there by convention.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If a parameter or a series cannot be used; the message says what to do.
+        """
+        self._check_parameters()
+        self._forget()
+        try:
+            self._learn(X)
+        except BaseException:
+            self._forget()  # half a fit is none
+            raise
+        return self
+
+    def _forget(self) -> None:
+        for name in _FITTED:
+            self.__dict__.pop(name, None)
+
+    def _learn(self, X: Any) -> None:
+        rows = [self._rows(each) for each in _as_list(X)]
+        self.interval_ = find_interval(rows[0])
+        self.channel_names_ = on_clock(rows[0], self.interval_).names
+        self._named = bool(rows[0].names)
+        series = [self._on_clock(each) for each in rows]
+        cuts = [len(each) - int(self.calibration_fraction * len(each)) for each in series]
+        training = [_part(each, 0, cut) for each, cut in zip(series, cuts, strict=True)]
+        self._choose_window(training)
+        windows = np.concatenate([self._windows(each, self.stride_) for each in training])
+        if len(windows) < 2:
+            raise InvalidInputError(
+                f"X: expected at least two windows of {self.window_} steps to learn from; got "
+                f"{len(windows)} in stretches without a gap; give a longer series, a shorter "
+                "window, or fill gaps with max_gap"
+            )
+        missing = any(bool(np.isnan(each.values).any()) for each in rows)
+        self.detector_ = self._inner(missing).fit(windows)
+        for each in rows:
+            self._check_missing(each)  # in the part that is held out as well
+        self._stream = None
+        held_out = [
+            _part(each, cut, len(each))
+            for each, cut in zip(series, cuts, strict=True)
+            if cut < len(each)
+        ]
+        self._calibrate(held_out, strict=False)
+
+    def calibrate(self, X: Any) -> Self:
+        """Draw the line anew, by normal series that the fit has not seen.
+
+        Parameters
+        ----------
+        X : series, or a list of them
+            As in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If the series cannot be used, or are too short for the rate; the line stays as it was.
+        """
+        check_is_fitted(self, "detector_")
+        self._calibrate([self._read(each) for each in _as_list(X)], strict=True)
+        return self
+
+    def _calibrate(self, series: list[Series], *, strict: bool) -> None:
+        parts = []
+        for each in series:
+            oddness = self._surprise(each).sum(1)
+            for first, end in each.pieces:
+                known = oddness[first:end]
+                known = known[~np.isnan(known)]
+                parts.append(known[: len(known) // self.window_ * self.window_])
+        oddness = np.concatenate(parts) if parts else np.empty(0)
+        if not len(oddness):
+            if strict or not isinstance(self.false_alarm_rate, str):
+                raise InvalidInputError(
+                    "calibration_fraction: no stretch to calibrate on is as long as a window of "
+                    f"{self.window_} steps and a block of as many; give more steps, or a "
+                    "shorter window"
+                )
+            self.calibration_ = None
+            self._set_threshold(None)
+            return
+        calibration = BlockCalibration(np.sort(oddness), self.window_)
+        rate = self.false_alarm_rate
+        if isinstance(rate, str):
+            rate = max(_DEFAULT_RATE, calibration.smallest_rate)
+        details = {
+            "false_alarm_rate": float(rate),
+            "calibration_blocks": float(calibration.n_blocks),
+            "block_steps": float(self.window_),
+        }
+        line = Threshold("false alarm rate", calibration.threshold(rate), details)
+        self.detector_.calibrate(
+            np.concatenate([self._windows(each, self.stride_) for each in series])
+        )
+        self.calibration_ = calibration
+        self._set_threshold(line)
+
+    def _set_threshold(self, line: Threshold | None) -> None:
+        self.threshold_ = line
+        self.offset_ = np.nan if line is None else -line.value
+
+    def _check_parameters(self) -> None:
+        for name, least in (("window", 2), ("stride", 1), ("merge", 0), ("max_gap", 0)):
+            value: Any = getattr(self, name)
+            other = "" if name == "max_gap" else ", or 'auto'"
+            if other and isinstance(value, str) and value == "auto":
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+                raise InvalidInputError(
+                    f"{name}: expected a whole number of at least {least}{other}; got {value!r}"
+                )
+        rate: Any = self.false_alarm_rate
+        fraction: Any = self.calibration_fraction
+        if rate != "auto" and (not isinstance(rate, Real) or not 0 < float(rate) < 1):
+            raise InvalidInputError(
+                f"false_alarm_rate: expected a number between 0 and 1, or 'auto'; got {rate!r}"
+            )
+        if not isinstance(fraction, Real) or not 0 <= float(fraction) < 1:
+            raise InvalidInputError(
+                f"calibration_fraction: expected a number from 0 to below 1; got {fraction!r}"
+            )
+        if self.detector is not None and not isinstance(self.detector, AnomalyDetector):
+            raise InvalidInputError(
+                "detector: expected an AnomalyDetector, for example AnomalyDetector(estimator="
+                f"Autoencoder(network='lstm')); got {type(self.detector).__name__}"
+            )
+
+    def _choose_window(self, training: list[Series]) -> None:
+        longest = max(len(each) for each in training)
+        self.window_ = (
+            auto_window(training, longest // 10)
+            if isinstance(self.window, str)
+            else int(self.window)
+        )
+        if isinstance(self.stride, str):
+            steps = sum(len(each) for each in training)
+            eighth = max(1, self.window_ // 8)
+            self.stride_ = max(eighth, -(-steps // _MOST_WINDOWS))
+        else:
+            self.stride_ = int(self.stride)
+        if self.stride_ > self.window_:
+            raise InvalidInputError(
+                f"stride: expected at most the window of {self.window_} steps, so that every step "
+                f"lies in a window; got {self.stride_}"
+            )
+
+    def _inner(self, missing: bool) -> AnomalyDetector:
+        detector = self.detector
+        if detector is None:
+            treatment = "ignore" if missing else "error"
+            detector = AnomalyDetector(
+                estimator=Autoencoder(network="convolutional", missing=treatment),
+                scores="reconstruction",
+            )
+        inner: AnomalyDetector = clone(detector)
+        inner.set_params(calibration_fraction=0, false_alarm_rate="auto", contamination="auto")
+        if inner.random_state is None:
+            inner.set_params(random_state=self.random_state)
+        if inner.estimator is not None and inner.estimator.layout == "auto":
+            inner.set_params(estimator__layout="signal")
+        return inner
+
+    # Using a fitted detector ---------------------------------------------------------------
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return how normal each time step is; higher is more normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, channels), or DataFrame
+            A series.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In nats; around 0 for normal steps, negative for odd ones. NaN for steps in no window:
+            in stretches between gaps that are shorter than one, and, if `causal`, the first steps
+            of a stretch; and for steps of which all values are missing.
+        """
+        series = self._read(X)
+        return np.asarray(-self._surprise(series).sum(1)[series.rows])
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return `score_samples` minus `offset_`: below 0 for alarms, NaN for steps in no window.
+
+        Raises
+        ------
+        InvalidInputError
+            If no line was drawn.
+        """
+        scores = self.score_samples(X)
+        self._calibrated()
+        return np.asarray(scores - self.offset_)
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Return −1 for time steps that raise an alarm and 1 for the others.
+
+        A step without a score raises none; `score_samples` tells which they are.
+        """
+        decision = self.decision_function(X)
+        return np.where(np.nan_to_num(decision, nan=0.0) < 0, -1, 1)
+
+    def p_values(self, X: Any) -> NDArray[np.float64]:
+        """Return the p-value of each time step, see `BlockCalibration`; NaN in no window."""
+        return self._calibrated().p_values(-self.score_samples(X))
+
+    def alarms(self, X: Any) -> list[Alarm]:
+        """Return the stretches of a series that are not normal, in order of time.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, channels), or DataFrame
+            A series.
+
+        Returns
+        -------
+        list of Alarm
+            Those at most `merge` steps apart are one; none spans a gap.
+        """
+        series, calibration = self._read(X), self._calibrated()
+        apart = max(1, self.window_ // 4) if isinstance(self.merge, str) else int(self.merge)
+        surprise = self._surprise(series)
+        line = -float(self.offset_)
+        return find_alarms(series, surprise, line, apart, calibration, self.detector_, self.window_)
+
+    def update(self, X: Any) -> NDArray[np.float64]:
+        """Take in new steps of a stream, and return their scores.
+
+        Time and memory a step do not grow with the stream: the last window is kept, and nothing
+        else. The scores are those that `score_samples` gives to the whole stream. Each call goes on
+        where the last one ended; `restart` begins a new stream.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, channels), or DataFrame
+            The steps that came since the last call; one or many.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            As of `score_samples`; NaN until there is a whole window since the beginning, or since a
+            gap. A score below `offset_` is an alarm.
+
+        Raises
+        ------
+        InvalidInputError
+            If `causal` is False, or the steps are no continuation of the stream.
+        """
+        check_is_fitted(self, "detector_")
+        if not self.causal:
+            raise InvalidInputError(
+                "causal: a stream has no future to look at; set causal=True and fit again"
+            )
+        if self._stream is None:
+            self._stream = Stream(self.window_)
+        stream = self._stream
+
+        rows = self._rows(_steps(X, len(self.channel_names_)))
+        self._check_channels(rows)
+        self._check_missing(rows)
+        series, new = stream.take(rows, self.interval_, int(self.max_gap))
+        return np.asarray(-self._surprise(series).sum(1)[new])
+
+    def restart(self) -> None:
+        """Forget the stream of `update`: the next call begins a new one."""
+        self._stream = None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted detector to one safe file, see `isthmus.load`.
+
+        The stream of `update` is not in it: a loaded detector begins a new one.
+
+        Parameters
+        ----------
+        path : path-like
+            Usually ending in ``.safetensors``.
+        """
+        from isthmus.applications.anomaly.series_saving import save
+
+        check_is_fitted(self, "detector_")
+        save(self, path)
+
+    # Inside --------------------------------------------------------------------------------
+
+    def _rows(self, X: Any) -> Rows:
+        return read_rows(X, self.time_column, bool(self.repair))
+
+    def _on_clock(self, rows: Rows) -> Series:
+        self._check_channels(rows)
+        check_clock(rows, self.interval_)
+        return on_clock(rows, self.interval_, int(self.max_gap))
+
+    def _check_missing(self, rows: Rows) -> None:
+        """Refuse NaN where the network has not learned to do without a value."""
+        ignored = all(member.missing == "ignore" for member in self.detector_.members_)
+        if not ignored and (missing := np.isnan(rows.values)).any():
+            step, channel = (int(i) for i in np.argwhere(missing)[0])
+            raise InvalidInputError(
+                f"X: expected finite numbers; got NaN in step {step}, "
+                f"{self.channel_names_[channel]!r} ({int(missing.sum())} such values); fill them "
+                "in, or fit an estimator with missing='ignore'"
+            )
+
+    def _read(self, X: Any) -> Series:
+        check_is_fitted(self, "detector_")
+        rows = self._rows(X)
+        series = self._on_clock(rows)
+        self._check_missing(rows)
+        return series
+
+    def _check_channels(self, rows: Rows) -> None:
+        wanted, n_channels = self.channel_names_, rows.values.shape[1]
+        if n_channels != len(wanted):
+            raise InvalidInputError(
+                f"X: expected {len(wanted)} channels, as in the fit; got {n_channels}"
+            )
+        if rows.names and self._named and rows.names != wanted:
+            raise InvalidInputError(
+                f"X: expected the channels {', '.join(wanted[:8])}; got {', '.join(rows.names[:8])}"
+            )
+
+    def _windows(self, series: Series, stride: int) -> NDArray[np.float64]:
+        """Return the windows in which there is at least one value."""
+        starts = window_starts(series.pieces, self.window_, stride)
+        if not len(starts):
+            return np.empty((0, self.window_, series.values.shape[1]))
+        windows = windows_at(series.values, starts, self.window_)
+        return windows[~np.isnan(windows).all((1, 2))]
+
+    def _surprise(self, series: Series) -> NDArray[np.float64]:
+        stride = 1 if self.causal else self.stride_
+        return step_surprise(self.detector_, series, self.window_, stride, causal=self.causal)
+
+    def _calibrated(self) -> BlockCalibration:
+        check_is_fitted(self, "detector_")
+        if self.calibration_ is None:
+            raise InvalidInputError(
+                "calibration_fraction: no steps were held out; call calibrate(X) with a normal "
+                "series that the fit has not seen"
+            )
+        return self.calibration_
+
+
+def _as_list(X: Any) -> list[Any]:
+    if isinstance(X, list | tuple) and len(X):
+        first = X[0]
+        several = is_frame(first) or is_tensor(first) or isinstance(first, np.ndarray)
+        if several or _is_column(first):
+            return list(X)
+    return [X]
+
+
+def _is_column(X: Any) -> bool:
+    """Whether `X` is a pandas or polars Series; neither is imported to find out."""
+    libraries = (sys.modules.get(name) for name in ("pandas", "polars"))
+    return any(isinstance(X, getattr(library, "Series", ())) for library in libraries)
+
+
+def _steps(X: Any, n_channels: int) -> Any:
+    """Return one step of several channels, that came as a row, as a series of one step."""
+    if np.ndim(X) == 1 and n_channels > 1 and not is_frame(X):
+        return X[None] if is_tensor(X) else np.asarray(X)[None]
+    return X
+
+
+def _part(series: Series, first: int, end: int) -> Series:
+    """Return the steps from `first` up to `end`, without it."""
+    stamps = None if series.stamps is None else series.stamps[first:end]
+    pieces = [
+        (max(a, first) - first, min(b, end) - first)
+        for a, b in series.pieces
+        if max(a, first) < min(b, end)
+    ]
+    return Series(series.values[first:end], stamps, pieces, np.arange(end - first), series.names)

@@ -1,0 +1,157 @@
+"""Where to draw the line, and on what ground: rules that a person can state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import genpareto
+from sklearn.metrics import precision_recall_curve
+
+from isthmus.applications.anomaly.calibration import Calibration
+from isthmus.errors import InvalidInputError
+
+__all__ = ["Threshold", "conformal", "labelled", "peaks_over_threshold", "quantile"]
+
+_FEWEST_PEAKS = 20
+_LEAST_SHAPE = -0.5
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A row whose oddness is above `value` is an anomaly.
+
+    Attributes
+    ----------
+    rule : {"false alarm rate", "peaks over threshold", "contamination", "labels"}
+        On what ground it was drawn.
+    value : float
+        The oddness: minus `score_samples`.
+    details : dict of str to float
+        The numbers that belong to the rule: rates, counts, what was reached.
+    """
+
+    rule: str
+    value: float
+    details: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name} {number:.4g}" for name, number in self.details.items())
+        return f"{self.rule}: oddness above {self.value:.4g} ({said})"
+
+
+def conformal(calibration: Calibration, rate: float) -> Threshold:
+    """Draw the line so that at most a share `rate` of normal rows raises an alarm.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few held-out rows for the rate.
+    """
+    value = calibration.threshold(rate)
+    low, high = calibration.interval(rate, 10_000)
+    details = {
+        "false_alarm_rate": rate,
+        "calibration_rows": float(len(calibration)),
+        "rate_low": low,
+        "rate_high": high,
+    }
+    return Threshold("false alarm rate", value, details)
+
+
+def peaks_over_threshold(calibration: Calibration, rate: float, peaks: float = 0.1) -> Threshold:
+    """Extrapolate the tail of the held-out rows to a rate that is too small to be counted.
+
+    A generalised Pareto distribution is fitted to the excesses over the (1 − peaks) quantile
+    (Pickands 1975; Siffer et al. 2017, doi:10.1145/3097983.3098144). It is an extrapolation, and
+    has no finite-sample guarantee.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The held-out rows.
+    rate : float
+        The false-alarm rate that is wanted.
+    peaks : float, default=0.1
+        The share of the rows that counts as the tail.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than 20 rows in the tail, or the rate lies inside the body.
+    """
+    oddness = calibration.oddness
+    start = float(np.quantile(oddness, 1 - peaks))
+    excess = oddness[oddness > start] - start
+    if len(excess) < _FEWEST_PEAKS:
+        raise InvalidInputError(
+            f"tail: 'pot' needs {_FEWEST_PEAKS} different held-out rows beyond the "
+            f"{1 - peaks:.0%} quantile; there are {len(excess)} of {len(oddness)}"
+        )
+    share = len(excess) / len(oddness)
+    if rate >= share:
+        raise InvalidInputError(
+            f"false_alarm_rate: tail='pot' is for rates below {share:.3g}; got {rate:g}; "
+            "use tail='conformal'"
+        )
+    shape, _, scale = genpareto.fit(excess, floc=0)
+    if shape < _LEAST_SHAPE:  # a tail that ends just beyond the largest row is an artefact
+        shape, scale = _LEAST_SHAPE, genpareto.fit(excess, f0=_LEAST_SHAPE, floc=0)[2]
+    value = start + float(genpareto.isf(rate / share, shape, scale=scale))
+    # Never lower than counting would have it: below the rate, no held-out row may lie beyond.
+    value = max(value, float(oddness[-1 - math.floor(rate * len(oddness))]))
+    details = {"false_alarm_rate": rate, "shape": float(shape), "scale": float(scale)}
+    return Threshold(
+        "peaks over threshold", value, {**details, "calibration_rows": float(len(oddness))}
+    )
+
+
+def quantile(training: NDArray[Any], contamination: float) -> Threshold:
+    """Draw the line so that a share `contamination` of the training rows is beyond it."""
+    value = -float(np.percentile(-training, 100 * contamination))
+    details = {"contamination": contamination, "training_rows": float(len(training))}
+    return Threshold("contamination", value, details)
+
+
+def labelled(oddness: NDArray[Any], anomalies: NDArray[Any], recall: float | None) -> Threshold:
+    """Draw the line by rows whose labels are known.
+
+    Parameters
+    ----------
+    oddness : ndarray of shape (n,)
+        Of the rows.
+    anomalies : ndarray of bool, of shape (n,)
+        Which of them are anomalies; both kinds are needed.
+    recall : float or None
+        The share of the anomalies that must be found, with the best precision; None takes the
+        largest F1 instead.
+
+    Returns
+    -------
+    Threshold
+        With precision, recall and F1 on these rows: on fresh rows they will be somewhat lower.
+    """
+    if anomalies.all() or not anomalies.any():
+        raise InvalidInputError("y: expected normal rows and anomalies; got rows of one kind")
+    precision, reached, levels = precision_recall_curve(anomalies, oddness)
+    precision, reached = precision[:-1], reached[:-1]
+    f1 = 2 * precision * reached / np.maximum(precision + reached, 1e-12)
+    goal = f1 if recall is None else np.where(reached >= recall, precision, -1.0)
+    best = int(len(goal) - 1 - np.argmax(goal[::-1]))
+    below = oddness[oddness < levels[best]]  # halfway to the next row under the line
+    value = float((levels[best] + below.max()) / 2) if len(below) else float(levels[best]) - 1e-9
+    details = {
+        "precision": float(precision[best]),
+        "recall": float(reached[best]),
+        "f1": float(f1[best]),
+        "rows": float(len(oddness)),
+        "anomalies": float(anomalies.sum()),
+    }
+    return Threshold("labels", value, details)

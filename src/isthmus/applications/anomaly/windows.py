@@ -1,0 +1,98 @@
+"""The windows that can be cut from a series, and how long they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from isthmus.applications.anomaly.clock import Series
+
+__all__ = ["auto_window", "dominant_period", "window_starts", "windows_at"]
+
+_SHORTEST, _LONGEST = 16, 256  # of an automatic window
+_WITHOUT_PERIOD = 64
+_HUGE = 1e100  # larger values are made smaller, so that their squares are finite
+_PERIODIC = 0.3  # an autocorrelation from which a period is believed
+
+
+def dominant_period(values: NDArray[Any]) -> int | None:
+    """Return the period of a series in steps, by its autocorrelation; None if there is none.
+
+    The lag of the highest peak after the autocorrelation, averaged over channels, has first fallen
+    below 0, if it is at least 0.3 there.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, channels)
+        The series; NaN counts as the mean.
+
+    Examples
+    --------
+    >>> dominant_period(np.sin(2 * np.pi * np.arange(300) / 24)[:, None])
+    24
+    """
+    n = len(values)
+    missing = np.isnan(values)
+    known = np.where(missing, 0.0, values)
+    known = known / np.maximum(np.abs(known).max(axis=0) / _HUGE, 1.0)
+    mean = known.sum(axis=0) / np.maximum((~missing).sum(axis=0), 1)  # 0 where all is missing
+    known = np.where(missing, 0.0, known - mean)
+    # A straight line has no period, and would hide one.
+    t = np.arange(n) - (n - 1) / 2
+    known = known - t[:, None] * (t @ known) / max(float(t @ t), 1.0)
+    spectrum = np.abs(np.fft.rfft(known, 2 * n, axis=0)) ** 2
+    correlation = np.fft.irfft(spectrum, axis=0)[:n]
+    power = correlation[0]
+    if not (power > 1e-12 * n).any():
+        return None
+    mean = (
+        (correlation[:, power > 0] / power[power > 0]).mean(1) * n / np.maximum(n - np.arange(n), 1)
+    )
+    mean = mean[: n // 3]
+    below = np.flatnonzero(mean < 0)
+    if not len(below) or below[0] + 1 >= len(mean):
+        return None
+    start = int(below[0])
+    peak = start + int(np.argmax(mean[start:]))
+    # A multiple of the period may be a little higher than the period itself.
+    for lag in range(start + 1, peak):
+        if mean[lag] > 0.9 * mean[peak] and mean[lag - 1] < mean[lag] >= mean[lag + 1]:
+            peak = lag
+            break
+    return peak if mean[peak] >= _PERIODIC and peak > 1 else None
+
+
+def auto_window(series: Sequence[Series], most: int) -> int:
+    """Return the length of a window: a period, or enough of them to come to 16 steps, up to 256.
+
+    Without a period it is 64. It is never more than `most`.
+    """
+    longest = max(series, key=len)
+    period = dominant_period(longest.values)
+    length = _WITHOUT_PERIOD
+    if period is not None:
+        length = min(period * max(1, -(-_SHORTEST // period)), _LONGEST)
+    return max(2, min(length, most))
+
+
+def window_starts(pieces: Sequence[tuple[int, int]], window: int, stride: int) -> NDArray[np.intp]:
+    """Return where windows begin: every `stride` steps of a piece, and one at its very end."""
+    starts: list[int] = []
+    for first, end in pieces:
+        last = end - window
+        if last < first:
+            continue  # shorter than a window
+        starts.extend(range(first, last, stride))
+        starts.append(last)
+    return np.array(starts, dtype=np.intp)
+
+
+def windows_at(
+    values: NDArray[np.float64], starts: NDArray[np.intp], window: int
+) -> NDArray[np.float64]:
+    """Return the windows (n, window, channels) that begin at `starts`."""
+    return np.swapaxes(sliding_window_view(values, window, axis=0)[starts], 1, 2)

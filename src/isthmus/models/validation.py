@@ -1,0 +1,53 @@
+"""The door of an estimator: whatever scikit-learn takes for data, as one numeric array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from isthmus.data.containers import in_one_line, to_arrays
+from isthmus.errors import InvalidInputError
+
+__all__ = ["numeric_array"]
+
+
+def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
+    """Return the data as an array, with the checks of scikit-learn; NaN and infinity may be in it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose `n_features_in_` and `feature_names_in_` are set, or compared.
+    X : array-like or DataFrame, one sample a row
+        The data.
+    reset : bool
+        Whether this is a fit.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no table, signal or image of numbers, or not that of the fit.
+    """
+    X = to_arrays(X)
+    try:
+        array: NDArray[Any] = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype="numeric",
+            ensure_all_finite=False,
+            allow_nd=True,
+            ensure_min_samples=2 if reset else 1,
+        )
+    except ValueError as error:
+        raise InvalidInputError(in_one_line(error)) from None
+    except TypeError as error:
+        # scikit-learn's word for a sparse matrix, and for names that are not all text.
+        if "parse" in str(error) or str(error).startswith("Feature names"):
+            raise InvalidInputError(in_one_line(error)) from None
+        raise
+    return np.asarray(array)
