@@ -37,6 +37,7 @@ ANOMALY = [
     "nsl_kdd",
     "ecg5000",
     "nab",
+    "million_rows",
 ]
 NAMES = [
     "startup",

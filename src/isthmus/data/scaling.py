@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from isthmus.data.schema import Schema
 
-__all__ = ["Scaler", "fit_scaler"]
+__all__ = ["LARGEST", "Scaler", "fit_scaler"]
 
-_HUGE = 1e15
+LARGEST = 2.0**50
 _CHUNK = 1 << 22  # values at a time: the float64 intermediate stays small beside the data
 
 
@@ -68,7 +68,7 @@ class Scaler:
             # Finite in float32, and squared as well: what is huge stays huge, and is not missing.
             with np.errstate(over="ignore"):
                 values = (schema.channels_first(array[part]) - shift) / scale
-            np.clip(values, -_HUGE, _HUGE, out=scaled[part], casting="same_kind")
+            np.clip(values, -LARGEST, LARGEST, out=scaled[part], casting="same_kind")
         return scaled
 
     def backward(self, array: NDArray[np.float32], schema: Schema) -> NDArray[np.float32]:

@@ -32,7 +32,7 @@ from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
 from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters
 from isthmus.models.trained import TrainedEstimator
-from isthmus.models.validation import numeric_array
+from isthmus.models.validation import check_size, numeric_array
 from isthmus.nn import AutoencoderModule, Corruption, Penalty
 
 __all__ = ["BaseAutoencoder"]
@@ -139,6 +139,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
             self.__dict__.pop(name, None)
         describe(self, array, y)
         x, condition = self._inputs(array, y)
+        check_size(x)
         fitting.fit(self, X, y, x, condition)
         return self
 
@@ -163,6 +164,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         if first:
             describe(self, array, y)
         x, condition = self._inputs(array, y)
+        check_size(x)
         fitting.partial_fit(self, x, condition)
         return self
 

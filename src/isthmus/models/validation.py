@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+from torch import Tensor
 
 from isthmus.data.containers import in_one_line, to_arrays
+from isthmus.data.scaling import LARGEST
 from isthmus.errors import InvalidInputError
 
-__all__ = ["numeric_array"]
+__all__ = ["check_size", "numeric_array"]
 
 
 def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
@@ -51,3 +54,26 @@ def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]
             raise InvalidInputError(in_one_line(error)) from None
         raise
     return np.asarray(array)
+
+
+def check_size(x: Tensor) -> None:
+    """Refuse to learn from values that the scaling had to clip; new ones may be as odd as that.
+
+    Parameters
+    ----------
+    x : Tensor
+        The scaled training data.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is too large for the arithmetic.
+    """
+    low, high = torch.aminmax(x)
+    if torch.isnan(low):  # missing values do not count
+        low, high = torch.aminmax(torch.nan_to_num(x))
+    if max(-float(low), float(high)) >= LARGEST:
+        raise InvalidInputError(
+            "X: some values are too large for the arithmetic, even after scaling; divide them, or "
+            "replace such values"
+        )

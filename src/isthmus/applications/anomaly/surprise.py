@@ -34,7 +34,7 @@ class TailScale:
     --------
     >>> s = np.random.default_rng(0).exponential(3.0, 100_000)
     >>> np.round(TailScale.fit(s)(np.array([3.0, 30.0])), 1)
-    array([ 1., 10.])
+    array([1. , 9.9])
     """
 
     def __init__(self, levels: NDArray[Any], scale: float) -> None:
