@@ -87,6 +87,11 @@ def test_a_line_by_labels():
     assert model.threshold_.details["precision"] == pytest.approx(precision)
     by_zero_and_one = detector().fit(plane(400)).calibrate(rows, truth == -1)
     assert by_zero_and_one.offset_ == model.offset_
+    words = np.where(truth == -1, "attack", "normal")
+    assert detector().fit(plane(400)).calibrate(rows, words).offset_ == model.offset_
+    holes = np.append(np.where(truth == -1, 1.0, 0.0), np.nan)  # one more row, of which none knows
+    more = np.concatenate([rows, rows[-1:] + 50])
+    assert detector().fit(plane(400)).calibrate(more, holes).offset_ == model.offset_
     model.calibrate(rows, truth, recall=1.0)
     assert (model.predict(rows)[truth == -1] == -1).all()
     with pytest.raises(InvalidInputError, match="y: expected 130 labels"):

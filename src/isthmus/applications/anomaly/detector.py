@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -14,6 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.applications.anomaly import threshold as rules
 from isthmus.applications.anomaly.calibration import Calibration
+from isthmus.applications.anomaly.checks import (
+    check_learned,
+    known_labels,
+    refuse_empty,
+    table_encoder,
+)
 from isthmus.applications.anomaly.columns import in_columns
 from isthmus.applications.anomaly.drift import Drift, measure_drift
 from isthmus.applications.anomaly.explanation import Explanation
@@ -26,7 +31,7 @@ from isthmus.applications.anomaly.members import (
 )
 from isthmus.applications.anomaly.parameters import check_columns, check_detector, check_recall
 from isthmus.applications.anomaly.threshold import Threshold
-from isthmus.data.containers import check_values, is_frame
+from isthmus.data.containers import check_values
 from isthmus.errors import InvalidInputError
 from isthmus.models import BaseAutoencoder
 from isthmus.models.fitting import draw_seed
@@ -38,8 +43,6 @@ _MOST_HELD_OUT = 10_000
 _FEWEST_HELD_OUT = 10
 _DEFAULT_RATE = 0.01
 _DEFAULT_TRIM = 0.05
-_FEWEST_EPOCHS = 5  # before, chance may have it
-_ROUNDING = 1e-6
 _SCORE_VALUES = 1 << 23
 _FEWEST_SCORE_ROWS = 1_000
 _SCORE_ROWS = 50_000  # tails and densities of a few numbers do not change with more
@@ -181,7 +184,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         trim = auto if isinstance(self.trim, str) else float(self.trim)
         for estimator, _ in chosen:
             estimator.__dict__["_trim"] = trim
-            _check_learned(estimator.fit(training))
+            check_learned(estimator.fit(training))
         rows = training
         most = max(min(_SCORE_ROWS, _SCORE_VALUES // max(rows[0].size, 1)), _FEWEST_SCORE_ROWS)
         if len(rows) > most:
@@ -202,8 +205,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         X : array-like, one sample a row
             The rows.
         y : array-like of shape (n,), optional
-            Their labels, if they are known: −1 for anomalies and 1 for normal rows, or 1 (True) for
-            anomalies and 0 (False) for normal rows. Without them all are taken for normal.
+            Their labels, if they are known: −1 for anomalies and 1 for normal rows, 1 (True) for
+            anomalies and 0 (False) for normal rows, or words such as "normal" and "attack"; NaN
+            where there is none. Without any all are taken for normal.
         recall : float, optional
             With labels: the share of the anomalies to find, with the best precision. Without it the
             line of the largest F1 is drawn.
@@ -220,10 +224,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             calibration = Calibration(np.sort(oddness))
             line = self._promised(calibration)
         else:
-            anomalies = _anomalies(y, len(oddness))
             check_recall(recall)
-            line = rules.labelled(oddness, anomalies, recall)
-            calibration = Calibration(np.sort(oddness[~anomalies]))
+            known, anomalies = known_labels(y, len(oddness))
+            line = rules.labelled(oddness[known], anomalies, recall)
+            calibration = Calibration(np.sort(oddness[known][~anomalies]))
         self.calibration_ = calibration
         self._set_threshold(line)
         return self
@@ -477,7 +481,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
         """Return the rows as numbers; the schema of a DataFrame of many kinds is learned once."""
         if reset:
-            self.encoder_ = _table_encoder(X)
+            self.encoder_ = table_encoder(X)
         if self.encoder_ is not None:
             array: NDArray[Any] = self.encoder_.transform(X)
             self.n_features_in_ = len(self.encoder_.names_)
@@ -491,7 +495,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             allowed = self.members_[0].missing == "ignore"
         check_values(array, allow_nan=allowed, names=self._columns())
         if not reset and allowed:
-            _refuse_empty(array)
+            refuse_empty(array)
         if reset:
             self.sample_shape_ = array.shape[1:]
         return array
@@ -527,52 +531,3 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         tags.input_tags.allow_nan = self.estimator is None or self.estimator.missing == "ignore"
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _table_encoder(X: Any) -> Any:
-    """Return a fitted encoder for a DataFrame with columns that are no numbers, else None."""
-    if not is_frame(X):
-        return None
-    from isthmus.data.table import TableEncoder, is_mixed
-
-    return TableEncoder().fit(X) if is_mixed(X) else None
-
-
-def _check_learned(estimator: BaseAutoencoder) -> None:
-    """Warn of a network that never came to reproduce more: its scores look like any others."""
-    # Not the whole loss: that rises while the coefficient of a divergence does.
-    losses = [record["reconstruction"] for record in estimator.history_.records]
-    if len(losses) >= _FEWEST_EPOCHS and min(losses[1:]) >= losses[0] - _ROUNDING * abs(losses[0]):
-        warnings.warn(
-            f"{type(estimator).__name__} has not learned: its reconstruction loss was "
-            f"{losses[0]:.4g} nats in the first of {len(losses)} epochs and never lower; change "
-            "learning_rate, or see isthmus.diagnose(detector.members_[0], X)",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-def _refuse_empty(array: NDArray[Any]) -> None:
-    """Refuse rows of which nothing is known: any score of them would be made up."""
-    empty = np.isnan(array.reshape(len(array), -1)).all(axis=1)
-    if empty.any():
-        raise InvalidInputError(
-            f"X: row {int(np.argmax(empty))} has no value at all ({int(empty.sum())} such "
-            "rows); drop such rows, they cannot be scored"
-        )
-
-
-def _anomalies(y: Any, n_rows: int) -> NDArray[np.bool_]:
-    """Return which rows are anomalies, from labels of either convention."""
-    labels = np.asarray(y).ravel()
-    if len(labels) != n_rows:
-        raise InvalidInputError(f"y: expected {n_rows} labels, one a row; got {len(labels)}")
-    kinds = set(np.unique(labels).tolist())
-    if kinds <= {-1, 1} and -1 in kinds:
-        return np.asarray(labels == -1)
-    if kinds <= {0, 1}:
-        return np.asarray(labels == 1)
-    raise InvalidInputError(
-        "y: expected −1 for anomalies and 1 for normal rows, or 1 for anomalies and 0 for normal "
-        f"rows; got {sorted(map(str, kinds))[:5]}"
-    )
