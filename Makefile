@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-speed bench-classical bench-anomaly docs clean
+.PHONY: help demo test lint format bench bench-speed bench-classical bench-anomaly bench-generative docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-classical: $(VENV)/.installed-dev  ## only the published tables of 1987 to
 bench-anomaly: $(VENV)/.installed-dev  ## only anomaly detection, beside PyOD and scikit-learn (about 2 hours)
 	$(PIP) install -c constraints.txt --group bench
 	$(BIN)/python -m benchmarks --anomaly
+
+bench-generative: $(VENV)/.installed-dev  ## only the generative family: likelihoods, samples, factors (about 3 hours)
+	$(BIN)/python -m benchmarks --generative
 
 docs: $(VENV)/.installed-dev  ## write docs/results.md from the ledger and redraw the pictures
 	$(BIN)/python -m benchmarks --docs

@@ -3,6 +3,7 @@
 python -m benchmarks                 all
 python -m benchmarks --classical     the tables of the papers from 1987 to 2014
 python -m benchmarks --anomaly       anomaly detection beside PyOD and scikit-learn
+python -m benchmarks --generative    likelihoods, disentanglement, samples, faces, levels, music
 python -m benchmarks speed startup   some
 python -m benchmarks --docs          only the page
 python -m benchmarks --list          their names
@@ -39,6 +40,16 @@ ANOMALY = [
     "nab",
     "million_rows",
 ]
+# The generative family.
+GENERATIVE = [
+    "mnist_nll",
+    "posterior_collapse",
+    "disentanglement",
+    "sample_quality",
+    "faces",
+    "levels",
+    "chorales",
+]
 NAMES = [
     "startup",
     "speed",
@@ -50,6 +61,7 @@ NAMES = [
     "mnist_variational",
     *CLASSICAL,
     *ANOMALY,
+    *GENERATIVE,
 ]
 
 
@@ -58,6 +70,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none")
     parser.add_argument("--classical", action="store_true", help="only the papers' tables")
     parser.add_argument("--anomaly", action="store_true", help="only anomaly detection")
+    parser.add_argument("--generative", action="store_true", help="only the generative family")
     parser.add_argument("--docs", action="store_true", help="only write docs/results.md")
     parser.add_argument("--list", action="store_true", help="print the names")
     arguments = parser.parse_args()
@@ -65,7 +78,12 @@ def main() -> int:
         print("\n".join(NAMES))
         return 0
     if not arguments.docs:
-        group = CLASSICAL if arguments.classical else ANOMALY if arguments.anomaly else NAMES
+        groups = (
+            (arguments.classical, CLASSICAL),
+            (arguments.anomaly, ANOMALY),
+            (arguments.generative, GENERATIVE),
+        )
+        group = next((names for wanted, names in groups if wanted), NAMES)
         for name in arguments.names or group:
             print(f"== {name}", flush=True)
             importlib.import_module(f"benchmarks.{name}").run()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,8 +87,23 @@ def record(
 
 
 def write_page() -> None:
-    """Write docs/results.md from the files of the ledger."""
+    """Write docs/results.md from the files of the ledger, and the tables of the guides."""
     PAGE.write_text(page(), encoding="utf-8")
+    for path in sorted(PAGE.parent.glob("*.md")):
+        text = path.read_text("utf-8")
+        if (filled := with_tables(text)) != text:
+            path.write_text(filled, encoding="utf-8")
+
+
+def with_tables(text: str) -> str:
+    """Fill what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` from the ledger."""
+
+    def table(match: re.Match[str]) -> str:
+        path = RESULTS / f"{match[1]}.json"
+        rows = json.loads(path.read_text("utf-8"))["rows"]
+        return f"<!-- table {match[1]} -->\n\n" + "\n".join(_table(rows)) + "\n\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
 def page() -> str:
@@ -101,8 +118,6 @@ def page() -> str:
 
 
 def _section(entry: dict[str, Any]) -> str:
-    rows = entry["rows"]
-    columns = list(rows[0])
     lines = [
         f"## {entry['name']}",
         "",
@@ -113,13 +128,20 @@ def _section(entry: dict[str, Any]) -> str:
         "",
         f"Published or peer value: {entry['published']}",
         "",
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-        *("| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows),
+        *_table(entry["rows"]),
         "",
         *(f"- {note}" for note in entry["notes"]),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    columns = list(rows[0])
+    return [
+        "| " + " | ".join(columns) + " |",
+        "|" + "---|" * len(columns),
+        *("| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows),
+    ]
 
 
 def _cell(value: Any) -> str:

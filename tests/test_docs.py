@@ -15,7 +15,21 @@ DOCS = ROOT / "docs"
 PAGES = sorted((DOCS / "models").glob("*.md"))
 GUIDES = [
     DOCS / f"{name}.md"
-    for name in ("geometry", "diagnose", "anomaly", "tables", "audio", "series")
+    for name in (
+        "geometry",
+        "diagnose",
+        "anomaly",
+        "tables",
+        "audio",
+        "series",
+        "levels_and_music",
+        "measures",
+        "latent_space",
+        "sampling",
+        "disentanglement",
+        "generative",
+        "samples",
+    )
     if (DOCS / f"{name}.md").exists()
 ]
 SECTIONS = {
@@ -26,7 +40,13 @@ SECTIONS = {
 }
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
 # A page of another name than the key of its estimator.
-PAGE_OF: dict[str, str] = {}
+PAGE_OF: dict[str, str] = {
+    "conditional_adversarial": "adversarial",
+    "vae_gan": "gan",
+    "beta_tc": "disentangling",
+    "dip": "disentangling",
+    "info": "wasserstein",
+}
 
 
 def headings(text: str) -> list[str]:
@@ -112,4 +132,4 @@ def test_make_pictures_knows_its_names(capsys):
     spec.loader.exec_module(module)
     with pytest.raises(SystemExit) as leave:
         module.main(["no_such_picture"])
-    assert "there are demo, anomaly" in str(leave.value)
+    assert "there are demo, adversarial" in str(leave.value)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from benchmarks.__main__ import NAMES
-from benchmarks.ledger import PAGE, RESULTS, page
+from benchmarks.ledger import PAGE, RESULTS, page, with_tables
 
 ENTRIES = {path.stem: json.loads(path.read_text("utf-8")) for path in RESULTS.glob("*.json")}
 
@@ -29,3 +29,12 @@ def test_there_are_no_results_without_a_benchmark():
 
 def test_the_page_is_the_one_that_the_ledger_gives():
     assert PAGE.read_text("utf-8") == page()
+
+
+def test_the_tables_of_the_guides_are_those_of_the_ledger():
+    filled = 0
+    for path in sorted(PAGE.parent.glob("*.md")):
+        text = path.read_text("utf-8")
+        assert with_tables(text) == text, f"{path.name}: run make docs"
+        filled += text.count("<!-- table ")
+    assert filled

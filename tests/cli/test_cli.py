@@ -245,6 +245,23 @@ def test_samples(work, capsys):
     assert files.read("new").X.shape == (3, 8, 9)
 
 
+def test_samples_from_a_density_on_the_codes(work, capsys):
+    fit = ["fit", "table.csv", "--drop", "kind", *SHORT, "--quiet", "-o", "dense.safetensors"]
+    assert run([*fit, "--density", "mixture"]) == 0
+    capsys.readouterr()
+    command = ["sample", "dense.safetensors", "5", "--seed", "1"]
+    assert run(command) == 0
+    means = capsys.readouterr().out
+    assert len(means.splitlines()) == 6
+    assert run([*command, "--draw"]) == 0
+    draws = capsys.readouterr().out
+    assert draws != means
+    assert run([*command, "--draw"]) == 0
+    assert capsys.readouterr().out == draws
+    assert run([*fit, "--density", "normal"]) == 2
+    assert "--density: expected 'mixture' or 'flow'; got 'normal'" in only_line(capsys)
+
+
 def test_samples_of_a_chain(work, capsys):
     fit = ["fit", "table.csv", "--drop", "kind", "-m", "gsn", *SHORT, "--quiet"]
     assert run([*fit, "-o", "gsn.safetensors"]) == 0
@@ -342,7 +359,7 @@ MISTAKES = {
         ["reconstruct", "grey.safetensors", "grey", "-o", "r.csv"],
         "name a folder",
     ),
-    "no distribution": (["sample", "table.safetensors", "2"], "fit with --model variational"),
+    "no distribution": (["sample", "table.safetensors", "2"], "fit it with --density mixture"),
     "no samples": (["sample", "vae.safetensors", "0"], "N must be at least 1"),
     "two counts": (["sample", "vae.safetensors", "2", "-n", "3"], "given twice"),
     "one sample": (["fit", "one.npy"], "at least two samples"),

@@ -11,8 +11,11 @@ from sklearn.datasets import load_wine
 from isthmus import diagnose
 from isthmus.models import ESTIMATORS
 
+# The encoder of a GAN never sees data, nor its decoder: it does not reconstruct, and that is said.
+NO_AUTOENCODER = ("gan",)
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in NO_AUTOENCODER])
 def test_defaults_on_wine_have_no_problem(name):
     X = load_wine().data
     X = X[np.random.default_rng(0).permutation(len(X))]

@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch import nn
 
 from isthmus import Autoencoder, VariationalAutoencoder
 from isthmus.errors import InvalidInputError
 from isthmus.geometry import interpolate
+from isthmus.geometry.interpolation import _spherical
 from isthmus.models import ESTIMATORS, untrained
 
 
@@ -111,6 +115,24 @@ def test_spherical_turns_at_even_speed(globe):
     assert same.length == pytest.approx(0, abs=1e-5)
 
 
+numbers = arrays(np.float64, 5, elements=st.floats(-10, 10, allow_subnormal=False))
+
+
+@given(numbers, numbers)
+def test_a_turn_has_its_ends_is_the_same_backwards_and_keeps_the_length(a, b):
+    assume(min(np.linalg.norm(a), np.linalg.norm(b)) > 1e-3)
+    u, v = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    assume(np.linalg.norm(u + v) > 1e-3)  # not opposite
+    there, back = _spherical(a, b, 7), _spherical(b, a, 7)
+    np.testing.assert_allclose(there[[0, -1]], [a, b], atol=1e-9)
+    np.testing.assert_allclose(there, back[::-1], atol=1e-9)
+    turn = _spherical(u, v, 7)
+    np.testing.assert_allclose(np.linalg.norm(turn, axis=1), 1, atol=1e-9)
+    cosines = (turn[1:] * turn[:-1]).sum(1)  # equal angles, that add up to the whole
+    angle = np.arccos(np.clip(u @ v, -1, 1))
+    np.testing.assert_allclose(cosines, np.cos(angle / 6), atol=1e-9)
+
+
 def test_opposite_codes_have_no_turn(globe):
     with pytest.raises(InvalidInputError, match="opposite"):
         interpolate(globe, place(0.5, 0.5), place(-0.5, -0.5), path="spherical")
@@ -144,6 +166,11 @@ def test_images_frames_and_conditions():
     zero = interpolate(conditional, frame.iloc[0], frame.iloc[1], y=0, path="geodesic")
     one = interpolate(conditional, frame.iloc[:1], frame.iloc[1:2], y=1, path="geodesic")
     assert zero.samples.shape == (10, 3)
+    amounts = np.random.default_rng(1).normal(size=(40, 2))
+    conditional.fit(frame, amounts)
+    walk = interpolate(conditional, frame.iloc[0], frame.iloc[1], 4, y=amounts[3:4])
+    expected = conditional.inverse_transform(walk.codes, amounts[[3] * 4])
+    np.testing.assert_allclose(walk.samples, expected, atol=1e-5)
     assert np.abs(zero.samples - one.samples).max() > 0
 
 

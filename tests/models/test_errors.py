@@ -483,7 +483,7 @@ def test_not_fitted(call, name):
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
-        ("latent_dims", "latent_dim"),
+        ("latent_dimm", "latent_dim"),
         ("hidden_layers_sizes", "hidden_layer_sizes"),
         ("learning_rat", "learning_rate"),
         ("epochs", "max_epochs"),

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from isthmus import Autoencoder, SparseAutoencoder, VariationalAutoencoder, load
+from isthmus import VAEGAN, Autoencoder, SparseAutoencoder, VariationalAutoencoder, load
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.models import ESTIMATORS, untrained
 
@@ -58,9 +58,12 @@ def test_what_is_made_of_linear_layers_refuses(name):
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in DENSE_ONLY])
 def test_fit_save_and_load(name, tmp_path):
-    heads = 2 if name == "variational" else 1
-    networks = table_pair(heads=heads)
+    heads = 2 if issubclass(ESTIMATORS[name], VariationalAutoencoder | VAEGAN) else 1
+    sizes = {"heads": heads}
     extra = {"tied_weights": False} if name == "contractive" else {}
+    if name == "ladder":  # levels of 2 and 1: the heads of the first and 6 features; it is decoded
+        sizes, extra = {"code": 2, "heads": 5}, {"latent_dim": 3, "level_hidden": 6}
+    networks = table_pair(**sizes)
     before, modes = state(networks), [n.training for n in networks]
     model = ESTIMATORS[name](network=networks, max_epochs=3, random_state=0, **extra).fit(X)
     assert model.latent_dim_ == 3
@@ -75,7 +78,7 @@ def test_fit_save_and_load(name, tmp_path):
 
     path = tmp_path / "m.safetensors"
     model.save(path)
-    fresh = table_pair(heads=heads)
+    fresh = table_pair(**sizes)
     for parameter in fresh[0].parameters():
         parameter.data.zero_()
     blank = state(fresh)

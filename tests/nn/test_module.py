@@ -244,7 +244,7 @@ def test_double_precision_is_double_throughout():
 
 
 def deep(latent=None, **style):
-    heads = 2 if latent is None else 2 * latent.n_parameters
+    heads = 2 if latent is None else latent.outputs(2)
     return AutoencoderModule(
         Dense((6,), (heads,), [8], dropout=style.pop("dropout", 0.0), generator=generator(1)),
         Dense((2,), (6,), [8], generator=generator(2)),
@@ -328,11 +328,10 @@ def test_missing_values_are_as_good_as_dropped(likelihood, holes):
     x = torch.rand(len(holes), 6, generator=generator(), dtype=torch.float64)
     expected = torch.zeros(2, dtype=torch.float64)
     noise = randn(len(holes), 2, dtype=torch.float64)
-    module.latent.forward = lambda h, generator: module.latent.at(h, noise)
+    module.latent.noise = lambda h, generator: noise
     for row, columns, draw in zip(x, holes, noise, strict=True):
         smaller, keep = without_columns(module, columns)
-        latent = smaller.latent
-        latent.forward = lambda h, generator, draw=draw, latent=latent: latent.at(h, draw)
+        smaller.latent.noise = lambda h, generator, draw=draw: draw
         losses = smaller.losses(row[None, keep])
         expected += torch.stack([losses["reconstruction"], losses["divergence"]]) / len(holes)
         row[list(columns)] = torch.nan

@@ -75,6 +75,14 @@ def fit(
             metavar="SEED", help="For another run; the same gives the same model.", show_default="0"
         ),
     ] = None,
+    density: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Fit a distribution of the codes too, 'mixture' or 'flow': isthmus sample then "
+            "draws from it, whatever the model.",
+        ),
+    ] = None,
     target: options.Target = None,
     drop: options.Drop = None,
     header: options.Header = None,
@@ -103,6 +111,8 @@ def fit(
     reading = Reading(target, drop, header, image_size, mode, key)
     reading.size(), reading.colours()
     check_exists(data)
+    if density not in (None, "mixture", "flow"):
+        raise InvalidInputError(f"--density: expected 'mixture' or 'flow'; got {density!r}")
     estimator = _estimator(model, config, settings or [], checkpoint, seed)
     estimator.verbose = int(not quiet and (verbose or sys.stderr.isatty()))
     _check_places(output, estimator.checkpoint)
@@ -113,6 +123,9 @@ def fit(
     given = condition(data, found, estimator)
     try:
         estimator.fit(samples(found), **given)
+        if density is not None:
+            seed_of_it = estimator.random_state
+            estimator.fit_density(samples(found), **given, kind=density, random_state=seed_of_it)
         estimator.save(output)
     except KeyboardInterrupt as stop:
         kept = estimator.checkpoint

@@ -30,8 +30,17 @@ def sample(
     seed: Annotated[
         int | None, typer.Option(metavar="SEED", help="Draw the same samples again.")
     ] = None,
+    draw: Annotated[
+        bool,
+        typer.Option(
+            "--draw", help="Draw the values as well, with the spread of the data; not their means."
+        ),
+    ] = False,
 ) -> None:
-    """Draw new samples from a variational, denoising or gsn model; with --y, N of each label."""
+    """Draw new samples from a model with a distribution of codes; with --y, N of each label.
+
+    Variational and adversarial models, chains of denoisers, and what was fitted with --density.
+    """
     import numpy as np
 
     if count is not None and number is not None and count != number:
@@ -40,10 +49,10 @@ def sample(
     if wanted < 1:
         raise InvalidInputError(f"sample: N must be at least 1, got {wanted}")
     estimator = load_model(model)
-    if not hasattr(estimator, "sample"):
+    if not estimator._can_sample:
         raise InvalidInputError(
             f"{model}: {type(estimator).__name__} has neither a distribution of codes nor a chain "
-            "to draw from; fit with --model variational or gsn"
+            "to draw from; fit it with --density mixture, or with --model variational"
         )
     check_output(output, estimator.sample_shape_)
     given: dict[str, Any] = {}
@@ -57,6 +66,7 @@ def sample(
             f"{_known(estimator)}"
         )
     total = wanted * max(1, len(label or ()))
+    given["output"] = "draw" if draw else "mean"
     drawn = np.asarray(estimator.sample(total, random_state=seed, **given))
     deliver(
         drawn,

@@ -72,6 +72,11 @@ class ConditionEncoder:
             codes[row, index[value]] = 1.0
         return codes
 
+    def neutral(self, n_samples: int) -> NDArray[np.float32]:
+        """Return the condition between all (n_samples, dim): every class alike, mean amounts."""
+        share = 0.0 if self.classes is None else 1 / len(self.classes)
+        return np.full((n_samples, self.dim), share, dtype=np.float32)
+
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return {"classes": self.classes, "shift": self.shift, "scale": self.scale}

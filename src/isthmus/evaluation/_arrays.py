@@ -1,4 +1,4 @@
-"""The one check that all measures share: finite float64 rows."""
+"""The checks that all measures share: finite float64 rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["as_rows", "same_shape_rows"]
+__all__ = ["as_rows", "same_features", "same_shape_rows"]
 
 Rows = NDArray[np.float64]
 
@@ -45,3 +45,14 @@ def same_shape_rows(X: Any, X_hat: Any) -> tuple[Rows, Rows]:
             "compare each sample with its own reconstruction"
         )
     return as_rows(X, "X"), as_rows(X_hat, "X_hat")
+
+
+def same_features(samples: Any, reference: Any) -> tuple[Rows, Rows]:
+    """Return two sets of rows of one width, or say that the widths differ."""
+    first, second = as_rows(samples, "samples"), as_rows(reference, "reference")
+    if first.shape[1] != second.shape[1]:
+        raise InvalidInputError(
+            f"samples: expected {second.shape[1]} values a row as in reference, got "
+            f"{first.shape[1]}; compute both in the same way"
+        )
+    return first, second

@@ -14,7 +14,7 @@ __all__ = ["USED", "Evidence", "plain"]
 
 Rows = NDArray[np.float64]
 
-USED = 0.01  # nats of KL from which a Gaussian code counts as used
+USED = 0.01  # nats from which a number of a code with a posterior counts as used
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Evidence:
         Of PCA with ``pca_codes`` components, fitted on ``X_train`` or on half of `X`; and the
         model's on the same rows. NaN where PCA would be exact.
     pca_codes : int
-        The numbers in a code; of a Gaussian code those that are in use.
+        The numbers in a code; of one with a posterior those that are in use.
     jacobian_trace : float
         Mean slope of a reconstructed value along its own input: 1 for a copy.
     nearest, in_code, random, disorder : float
@@ -45,8 +45,10 @@ class Evidence:
     row_error, between_error, between_distance : float
         Of the same rows; of rows halfway between each and its nearest row; and the squared distance
         of those from the nearest row.
-    variance_per_code, active_share, divergence_per_code : ndarray of shape (latent_dim,)
-        Variance; share of rows for which a code is not 0; and KL in nats (empty if there is none).
+    variance_per_code, active_share : ndarray of shape (latent_dim,)
+        Variance; and share of rows for which a code is not 0.
+    divergence, divergence_per_code, information_per_code : float, ndarray of shape (latent_dim,)
+        See `isthmus.evaluation.probes.PosteriorMeasures`.
     dead_codes, effective_codes : float
         Codes that are constant or never active; and the participation ratio of their covariance.
     relu_units, dead_units, bounded_units, saturated_units : int
@@ -85,7 +87,9 @@ class Evidence:
     between_distance: float
     variance_per_code: Rows
     active_share: Rows
+    divergence: float
     divergence_per_code: Rows
+    information_per_code: Rows
     dead_codes: int
     effective_codes: float
     relu_units: int

@@ -70,7 +70,7 @@ def judge(e: Evidence) -> tuple[Finding, ...]:
                 found = {
                     "codes_in_use": _in_use(e),
                     "latent_dim": e.latent_dim,
-                    "divergence": float(e.divergence_per_code.sum()),
+                    "divergence": e.divergence,
                 }
             findings.append(Finding(name, *verdict, plain(found)))
     return tuple(findings)
@@ -301,27 +301,30 @@ def _saturated(e: Evidence) -> Verdict | None:
 
 
 def _collapsed(e: Evidence) -> Verdict | None:
-    if not e.divergence_per_code.size:
+    if not e.information_per_code.size:
         return None
     used = _in_use(e)
-    says = f"{used} of {_codes(e.latent_dim)} say something about the row (KL of {USED} nats up)"
+    by = "KL" if e.divergence_per_code.size else "information"
+    says = f"{used} of {_codes(e.latent_dim)} say something about the row ({by} of {USED} nats up)"
     if not used:
         return (
             "problem",
             f"{says}: the posterior has collapsed onto the prior and the decoder ignores the code. "
-            "Lower beta, lengthen beta_warmup, or use a likelihood with a learned scale.",
+            "Lower beta, lengthen beta_warmup, set free_bits=0.25, or use a likelihood with a "
+            "learned scale.",
         )
     if used < e.latent_dim:
         return (
             "note",
             f"{says}; the others are left at the prior, as a variational autoencoder does with "
-            "codes that do not pay. Lower beta if more are wanted.",
+            "codes that do not pay. Lower beta or set free_bits if more are wanted.",
         )
     return "ok", f"{says}."
 
 
 def _in_use(e: Evidence) -> int:
-    return int(np.count_nonzero(e.divergence_per_code >= USED))
+    says = e.divergence_per_code if e.divergence_per_code.size else e.information_per_code
+    return int(np.count_nonzero(says >= USED))
 
 
 def _explained(error: float) -> str:

@@ -19,7 +19,6 @@ from isthmus.evaluation.evidence import USED, Evidence
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.fitting import draw_seed
 from isthmus.models.inference import map_rows
-from isthmus.nn import GaussianLatent
 from isthmus.training import History
 
 __all__ = ["measure"]
@@ -58,14 +57,8 @@ class _Model:
     def decode(self, z: Rows, c: Tensor | None) -> Rows:
         return _flat(map_rows(self.module, self._decode, torch.from_numpy(z).float(), c))
 
-    def divergence(self, x: Tensor, c: Tensor | None) -> Rows:
-        if not isinstance(self.module.latent, GaussianLatent):
-            return np.empty(0)
-
-        def kl(part: Tensor, condition: Tensor | None) -> Tensor:
-            return probes.divergence_per_code(self.module, self.module.posterior(part, condition))
-
-        return np.asarray(_flat(map_rows(self.module, kl, x, c)).mean(axis=0))
+    def posterior(self, x: Tensor, c: Tensor | None) -> probes.PosteriorMeasures:
+        return probes.posterior_measures(self.module, x, c)
 
     def _decode(self, z: Tensor, c: Tensor | None) -> Tensor:
         parameters = self.module.decode_parameters(z, c)
@@ -107,8 +100,11 @@ def measure(
     if trained_on is not None:
         train_error = _share(base, model.reconstruct(*trained_on), mean)
     statistics = code_statistics(z)
-    divergence = model.divergence(x, c)
-    in_use = max(1, int((divergence >= USED).sum())) if divergence.size else z.shape[1]
+    posterior = model.posterior(x, c)
+    says = posterior.information_per_code
+    if posterior.divergence_per_code.size:
+        says = posterior.divergence_per_code
+    in_use = max(1, int((says >= USED).sum())) if says.size else z.shape[1]
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     remembered = (x, c) if trained_on is None else trained_on
     return Evidence(
@@ -131,7 +127,9 @@ def measure(
         **_neighbourhoods(model, *remembered, mean, generator),
         variance_per_code=z.var(axis=0),
         active_share=statistics.active_share,
-        divergence_per_code=divergence,
+        divergence=posterior.divergence,
+        divergence_per_code=posterior.divergence_per_code,
+        information_per_code=posterior.information_per_code,
         dead_codes=statistics.n_dead,
         effective_codes=_participation(z),
         relu_units=units.relu,

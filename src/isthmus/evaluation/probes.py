@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,18 +13,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from isthmus.nn import AutoencoderModule, Categorical, GaussianLatent, Likelihood, Mixed
+from isthmus.models.inference import DRAWS, fixed_noise, map_rows
+from isthmus.nn import (
+    AutoencoderModule,
+    Categorical,
+    GaussianLatent,
+    Likelihood,
+    Mixed,
+    StochasticLatent,
+)
 from isthmus.nn.modes import evaluation_mode
 
 __all__ = [
     "Neighbours",
+    "PosteriorMeasures",
     "UnitActivity",
     "between",
-    "divergence_per_code",
     "expected_features",
     "features",
     "jacobian_trace",
     "neighbours",
+    "posterior_measures",
     "watch_units",
 ]
 
@@ -142,15 +152,64 @@ def _classes(likelihood: Likelihood, x: Tensor) -> Tensor:
     return flags
 
 
-def divergence_per_code(module: AutoencoderModule, h: Tensor) -> Tensor:
-    """Return KL(q(zⱼ|x) ‖ N(0, 1)) of each code (n, latent_dim), in nats, of a Gaussian code."""
+@dataclass(frozen=True, eq=False)
+class PosteriorMeasures:
+    """What the code of a row tells of it, in nats, averaged over rows; empty without a posterior.
+
+    Attributes
+    ----------
+    divergence : float
+        KL(q(z|x) ‖ p(z)), by draws where it has no closed form; NaN without a posterior.
+    divergence_per_code : ndarray of shape (latent_dim,) or (0,)
+        KL(q(zⱼ|x) ‖ N(0, 1)); of a Gaussian posterior with the standard normal prior alone.
+    information_per_code : ndarray of shape (latent_dim,) or (0,)
+        ½ log(1 + Var E[zⱼ|x] / E Var[zⱼ|x]): what zⱼ would say of the row if all were Gaussian.
+        Empty, too, where nothing is drawn.
+    """
+
+    divergence: float = math.nan
+    divergence_per_code: Rows = field(default_factory=lambda: np.empty(0))
+    information_per_code: Rows = field(default_factory=lambda: np.empty(0))
+
+
+def posterior_measures(
+    module: AutoencoderModule, x: Tensor, condition: Tensor | None
+) -> PosteriorMeasures:
+    """Measure the posterior of rows with draws that are the same for each of them.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        Put into evaluation mode.
+    x, condition : Tensor
+        Scaled rows and their conditions, on the CPU.
+    """
     latent = module.latent
-    if not isinstance(latent, GaussianLatent):
-        raise TypeError("only a Gaussian code has a divergence for each number")
-    mean, log_variance = h.chunk(2, dim=1)
-    pairs = torch.stack([mean, log_variance], dim=2).flatten(0, 1)  # one code a row: (n · k, 2)
-    divergence: Tensor = latent.divergence(pairs).unflatten(0, mean.shape)
-    return divergence
+    if not isinstance(latent, StochasticLatent):
+        return PosteriorMeasures()
+    closed = isinstance(latent, GaussianLatent) and latent.closed_form
+
+    def look(part: Tensor, c: Tensor | None) -> Tensor:
+        h = module.posterior(part, c)
+        size = latent.mean(h[:1]).shape[1]
+        draws = torch.stack([latent.at(h, noise) for noise in fixed_noise(size).to(h.device)])
+        columns = [latent.divergence(h)[:, None], draws.mean(0), draws.var(0, correction=0)]
+        if isinstance(latent, GaussianLatent) and closed:
+            columns.append(latent.divergences(h))
+        return torch.cat(columns, dim=1)
+
+    found = map_rows(module, look, x, condition, cost=DRAWS).astype(np.float64)
+    total, rest = found[:, 0], found[:, 1:]
+    parts = np.split(rest, 3 if closed else 2, axis=1)
+    between, within = parts[0].var(axis=0), parts[1].mean(axis=0)
+    information = 0.5 * np.log1p(between / np.maximum(within, _TINY))
+    if not within.any():  # a point, such as a word of a codebook, has nothing to collapse onto
+        information = np.empty(0)
+    return PosteriorMeasures(
+        divergence=float(total.mean()),
+        divergence_per_code=parts[2].mean(axis=0) if closed else np.empty(0),
+        information_per_code=information,
+    )
 
 
 @dataclass(frozen=True, eq=False)

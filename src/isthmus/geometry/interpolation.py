@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.data.containers import to_arrays
 from isthmus.errors import InvalidInputError
+from isthmus.geometry._codes import first_for_all
 from isthmus.geometry._maps import check_family, scale_of
 from isthmus.models import BaseAutoencoder
 from isthmus.nn.modes import evaluation_mode
@@ -151,22 +152,18 @@ def _code(estimator: BaseAutoencoder, sample: Any, y: Any, name: str) -> NDArray
             f"{name}: expected one sample of shape {shape}; got {np.shape(sample)}"
         )
     # As a table without a container of its own, so that codes come back as an array.
-    return np.asarray(to_arrays(estimator.transform(sample, _condition(y, 1))), dtype=np.float32)
-
-
-def _condition(y: Any, count: int) -> Any:
-    return None if y is None else [np.asarray(y).reshape(-1)[0]] * count
+    return np.asarray(to_arrays(estimator.transform(sample, first_for_all(y, 1))), dtype=np.float32)
 
 
 def _decode(estimator: BaseAutoencoder, codes: Codes, y: Any) -> NDArray[np.float32]:
-    decoded: NDArray[np.float32] = estimator.inverse_transform(codes, _condition(y, len(codes)))
+    decoded: NDArray[np.float32] = estimator.inverse_transform(codes, first_for_all(y, len(codes)))
     return decoded
 
 
 def _lengths(estimator: BaseAutoencoder, codes: Codes, y: Any) -> NDArray[np.float64]:
     """Return the length of each piece of the decoded curve."""
     # Without the shift of the scaling, beside which float32 would round short pieces.
-    condition = estimator._encode_condition(_condition(y, len(codes)), len(codes))
+    condition = estimator._encode_condition(first_for_all(y, len(codes)), len(codes))
     z = torch.from_numpy(codes.astype(np.float32))
     decoded = estimator._map(estimator.module_.decode, z, condition).reshape(len(codes), -1)
     moves = np.diff(decoded.astype(np.float64), axis=0) * scale_of(estimator)
@@ -215,7 +212,7 @@ def _least_energy(estimator: BaseAutoencoder, start: Codes, y: Any, max_iter: in
     """Move the inner points of a polygon until the energy of the decoded one is least."""
     module = estimator.module_
     device = next(module.parameters()).device
-    condition = estimator._encode_condition(_condition(y, len(start)), len(start))
+    condition = estimator._encode_condition(first_for_all(y, len(start)), len(start))
     c = None if condition is None else condition.to(device)
     scale = torch.as_tensor(scale_of(estimator)).float().to(device)
     z = torch.as_tensor(start).float().to(device)

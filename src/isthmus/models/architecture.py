@@ -16,41 +16,79 @@ from torch import nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn import (
+    AdversarialModule,
     AutoencoderModule,
     Bernoulli,
+    BernoulliLatent,
     Categorical,
+    CategoricalLatent,
+    ConditionalAdversarialModule,
     ContinuousBernoulli,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Corruption,
+    Critic,
+    CriticisedModule,
     Dense,
     Deterministic,
+    FactorModule,
+    FiniteScalar,
+    FlowLatent,
+    FlowPrior,
     Gained,
+    GANModule,
     Gaussian,
     GaussianLatent,
+    HypersphericalModule,
+    ImportanceWeightedModule,
+    LadderLatent,
+    LadderModule,
     Laplace,
     Latent,
     Likelihood,
+    Matched,
     Mixed,
+    MixturePrior,
     NoisyCode,
     Penalty,
     PredictiveSparseModule,
+    Prior,
     RecurrentDecoder,
     RecurrentEncoder,
     TiedDense,
     TopK,
     UnbiasedModule,
+    VAEGANModule,
+    VampPrior,
+    VectorQuantized,
+    VonMisesFisher,
 )
+from isthmus.nn.latent.ladder import split_levels
 from isthmus.nn.module import check_shapes
 from isthmus.nn.networks import CELLS
 
-__all__ = ["MODULES", "Architecture", "LikelihoodSpec", "build", "make_likelihood"]
+__all__ = [
+    "MODULES",
+    "Architecture",
+    "LikelihoodSpec",
+    "build",
+    "make_likelihood",
+    "make_prior",
+]
 
 # A model file may name these and no others.
 MODULES: dict[str, type[AutoencoderModule]] = {
+    "adversarial": AdversarialModule,
     "autoencoder": AutoencoderModule,
+    "conditional_adversarial": ConditionalAdversarialModule,
+    "factor": FactorModule,
+    "gan": GANModule,
+    "hyperspherical": HypersphericalModule,
+    "importance": ImportanceWeightedModule,
+    "ladder": LadderModule,
     "predictive_sparse": PredictiveSparseModule,
     "unbiased": UnbiasedModule,
+    "vae_gan": VAEGANModule,
 }
 
 # A name, or a list of [name, columns] for a table with several.
@@ -67,8 +105,15 @@ class Architecture:
         Shape of one sample, channels first.
     latent_dim : int
         Numbers in the code.
-    latent : {"deterministic", "topk", "gaussian", "noisy", "gained"}
+    latent : {"deterministic", "matched", "topk", "gaussian", "flow", "noisy", "gained", \
+"vector_quantized", "finite_scalar", "categorical", "bits", "von_mises_fisher", "ladder"}
         What the code is.
+    latent_options : dict of str to float or list of int
+        What that code takes besides.
+    prior : {"normal", "mixture", "vamp", "flow"}
+        Of a code that is drawn; the discrete ones have their own.
+    prior_options : dict of str to float
+        What that prior takes besides.
     k, alpha : int, float
         Of "topk".
     noise : float
@@ -82,6 +127,12 @@ class Architecture:
         has them in reverse.
     channels : tuple of int
         Of the convolutional encoder.
+    code_channels : int
+        Of a convolutional network: numbers of the code at each place of the last feature map; 0
+        where the code is of the whole of it.
+    critic_hidden : tuple of int
+        Units of the hidden layers of each critic, if the module has any; at least one layer. One of
+        the data has the channels of a convolutional encoder before the last of them.
     activation, normalization, dropout, tied_weights
         See `isthmus.nn.Dense`.
     likelihood : str or list
@@ -99,6 +150,9 @@ class Architecture:
     module_shape: tuple[int, ...]
     latent_dim: int
     latent: str = "deterministic"
+    latent_options: dict[str, Any] = field(default_factory=dict)
+    prior: str = "normal"
+    prior_options: dict[str, float] = field(default_factory=dict)
     k: int = 0
     noise: float = 0.0
     alpha: float = 1.0
@@ -106,6 +160,8 @@ class Architecture:
     network: str = "dense"
     hidden: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
+    code_channels: int = 0
+    critic_hidden: tuple[int, ...] = ()
     activation: str = "relu"
     normalization: str | None = None
     dropout: float = 0.0
@@ -124,7 +180,8 @@ class Architecture:
     def from_json(cls, value: Mapping[str, Any]) -> Architecture:
         """Return the architecture that `to_json` described."""
         fields = dict(value)
-        for name in ("module_shape", "hidden", "channels"):
+        fields.setdefault("critic_hidden", ())  # older files have none
+        for name in ("module_shape", "hidden", "channels", "critic_hidden"):
             fields[name] = tuple(int(entry) for entry in fields[name])
         if not isinstance(fields["likelihood"], str):
             fields["likelihood"] = [(str(name), list(c)) for name, c in fields["likelihood"]]
@@ -170,13 +227,76 @@ def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
     return likelihood
 
 
-def _make_latent(architecture: Architecture) -> Latent:
+def make_prior(
+    name: str,
+    latent_dim: int,
+    feature_shape: Sequence[int],
+    options: Mapping[str, float],
+    generator: torch.Generator | None = None,
+) -> Prior | None:
+    """Return the prior of a name; None for the standard normal, of which everything is known.
+
+    Parameters
+    ----------
+    name : {"normal", "mixture", "vamp", "flow"}
+        Which.
+    latent_dim : int
+        Numbers in the code.
+    feature_shape : sequence of int
+        What the encoder sees of a sample: the shape of the pseudo-inputs of "vamp".
+    options : mapping of str to float
+        Its keyword arguments.
+    generator : torch.Generator, optional
+        Where its initial values come from.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such prior.
+    """
+    given: dict[str, Any] = {**options, "generator": generator}
+    if name == "normal":
+        return None
+    if name == "mixture":
+        return MixturePrior(latent_dim, **given)
+    if name == "vamp":
+        return VampPrior(feature_shape, **given)
+    if name == "flow":
+        return FlowPrior(latent_dim, **given)
+    raise InvalidInputError(f"prior: expected 'normal', 'mixture', 'vamp' or 'flow'; got {name!r}")
+
+
+def _make_latent(
+    architecture: Architecture, likelihood: Likelihood, generator: torch.Generator | None
+) -> Latent:
+    size = architecture.latent_dim
+    channels, *spatial = architecture.module_shape
+    features = (likelihood.feature_channels(channels), *spatial)
+    prior = make_prior(architecture.prior, size, features, architecture.prior_options, generator)
+    given: dict[str, Any] = dict(architecture.latent_options)
     if architecture.latent == "gaussian":
-        return GaussianLatent()
+        return GaussianLatent(prior)
+    if architecture.latent == "flow":
+        return FlowLatent(size, prior, generator=generator, **given)
+    if architecture.latent == "matched":
+        return Matched(architecture.latent_activation, **given)
     if architecture.latent == "topk":
         return TopK(architecture.k, architecture.latent_activation, architecture.alpha)
     if architecture.latent == "gained":
         return Gained(architecture.latent_dim, architecture.latent_activation)
+    if architecture.latent == "vector_quantized":
+        return VectorQuantized(size, generator=generator, **given)
+    if architecture.latent == "finite_scalar":
+        return FiniteScalar(size, generator=generator, **given)
+    if architecture.latent == "categorical":
+        return CategoricalLatent(**given)
+    if architecture.latent == "bits":
+        return BernoulliLatent(**given)
+    if architecture.latent == "von_mises_fisher":
+        return VonMisesFisher()
+    if architecture.latent == "ladder":
+        levels = given.pop("levels", None) or split_levels(size)
+        return LadderLatent(levels, generator=generator, **given)
     if architecture.latent == "noisy":
         return NoisyCode(architecture.noise, architecture.latent_activation)
     return Deterministic(architecture.latent_activation)
@@ -209,7 +329,7 @@ def build(
         If networks of the user's own do not fit.
     """
     likelihood = make_likelihood(architecture.likelihood)
-    latent = _make_latent(architecture)
+    latent = _make_latent(architecture, likelihood, generator)
     if architecture.network == "custom":
         if custom is None:
             raise InvalidInputError(
@@ -219,7 +339,16 @@ def build(
         encoder, decoder = custom
     else:
         encoder, decoder = _networks(architecture, likelihood, latent, generator)
-    module = MODULES[architecture.kind](
+    kind = MODULES[architecture.kind]
+    critics: dict[str, Any] = {}
+    if issubclass(kind, CriticisedModule):
+        critics["critic"] = nn.ModuleDict(
+            {
+                name: _critic(architecture, name, kind, likelihood, generator)
+                for name in kind.critics
+            }
+        )
+    module = kind(
         encoder,
         decoder,
         latent,
@@ -227,6 +356,7 @@ def build(
         corruption=corruption,
         penalties=penalties,
         missing=architecture.missing,
+        **critics,
         **architecture.options,
     )
     if custom is not None:
@@ -245,7 +375,10 @@ def _networks(
     channels, *spatial = architecture.module_shape
     in_shape = (likelihood.feature_channels(channels), *spatial)
     out_shape = (likelihood.parameter_channels(channels), *spatial)
-    code, heads = architecture.latent_dim, architecture.latent_dim * latent.n_parameters
+    takes_condition = MODULES[architecture.kind].encoder_takes_condition
+    code, heads = architecture.latent_dim, latent.outputs(architecture.latent_dim)
+    if isinstance(latent, LadderLatent):
+        code = latent.levels[0]
     style: dict[str, Any] = {
         "activation": architecture.activation,
         "normalization": architecture.normalization,
@@ -253,20 +386,22 @@ def _networks(
         "condition_dim": architecture.condition_dim,
         "generator": generator,
     }
+    seen = {**style, "condition_dim": architecture.condition_dim if takes_condition else 0}
     if architecture.network == "convolutional":
+        seen["code_channels"] = style["code_channels"] = architecture.code_channels
         return (
-            ConvolutionalEncoder(in_shape, heads, architecture.channels, **style),
+            ConvolutionalEncoder(in_shape, heads, architecture.channels, **seen),
             ConvolutionalDecoder(code, out_shape, architecture.channels, **style),
         )
     if architecture.network in CELLS:
         for name in ("activation", "normalization"):  # a cell has its own
-            del style[name]
-        style["cell"] = architecture.network
+            del style[name], seen[name]
+        style["cell"] = seen["cell"] = architecture.network
         return (
-            RecurrentEncoder(in_shape, heads, architecture.hidden, **style),
+            RecurrentEncoder(in_shape, heads, architecture.hidden, **seen),
             RecurrentDecoder(code, out_shape, architecture.hidden, **style),
         )
-    encoder = Dense(in_shape, (heads,), architecture.hidden, **style)
+    encoder = Dense(in_shape, (heads,), architecture.hidden, **seen)
     if architecture.tied_weights:
         tied = TiedDense(
             encoder, out_shape, code, activation=architecture.activation, generator=generator
@@ -274,3 +409,27 @@ def _networks(
         return encoder, tied
     reverse: Sequence[int] = tuple(reversed(architecture.hidden))
     return encoder, Dense((code,), out_shape, reverse, **style)
+
+
+def _critic(
+    architecture: Architecture,
+    name: str,
+    kind: type[CriticisedModule],
+    likelihood: Likelihood,
+    generator: torch.Generator | None,
+) -> Critic:
+    *hidden, width = architecture.critic_hidden
+    channels, *spatial = architecture.module_shape
+    style: dict[str, Any] = {
+        "activation": "leaky_relu",
+        "condition_dim": architecture.condition_dim if kind.critics_take_condition else 0,
+        "generator": generator,
+    }
+    seen = (likelihood.feature_channels(channels), *spatial)
+    network: nn.Module
+    if name == "data" and architecture.network == "convolutional":
+        network = ConvolutionalEncoder(seen, width, architecture.channels, **style)
+    else:
+        shape = seen if name == "data" else (architecture.latent_dim,)
+        network = Dense(shape, (width,), hidden, **style)
+    return Critic(network, width, generator)

@@ -16,7 +16,7 @@ from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from isthmus.data.condition import ConditionEncoder
+from isthmus.data.condition import ConditionEncoder, fit_condition
 from isthmus.data.containers import (
     check_values,
     is_frame,
@@ -31,6 +31,7 @@ from isthmus.models import fitting, inference
 from isthmus.models.architecture import Architecture
 from isthmus.models.description import describe, within_support
 from isthmus.models.parameters import COMMON, auto_latent_dim, check_parameters
+from isthmus.models.sampling import CodeSampling
 from isthmus.models.trained import TrainedEstimator
 from isthmus.models.validation import check_size, numeric_array
 from isthmus.nn import AutoencoderModule, Corruption, Penalty
@@ -39,7 +40,9 @@ __all__ = ["BaseAutoencoder"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator):
+class BaseAutoencoder(
+    CodeSampling, ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEstimator
+):
     """The parameters and methods of every estimator; see `Autoencoder` for their meaning.
 
     A new member of the family is a subclass that overrides `_latent`, `_corruption`, `_penalties`,
@@ -81,6 +84,10 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
     def _auto_latent_dim(self, n_values: int) -> int:
         return auto_latent_dim(n_values)
 
+    def _settled(self, architecture: Architecture) -> Architecture:
+        """Return the architecture with what could be decided only from the rest of it."""
+        return architecture
+
     def _auto_likelihood(self, kinds: Sequence[str]) -> str:
         """Return what likelihood="auto" comes to; "auto" itself decides by the kinds of values."""
         return "auto"
@@ -89,9 +96,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         """Return C(x̃|x), given the scaled training data."""
         return None
 
-    def _penalties(self) -> dict[str, Penalty]:
-        """Return the penalties by name."""
+    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
+        """Return the penalties by name, given the scaled training data."""
         return {}
+
+    def _begin(self, module: AutoencoderModule, x: Tensor, generator: torch.Generator) -> None:
+        """Give parts of a new module values from the scaled training data, where they need it."""
 
     def _initialise(self, module: AutoencoderModule, X: Any, seed: int) -> bool:
         """Give the module better initial weights than random ones; return whether that is all."""
@@ -135,7 +145,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         """
         check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
         array = self._validate(X, reset=True)
-        for name in ("module_", "_state"):  # a refit that fails must not leave half an old model
+        # A refit that fails must not leave half an old model.
+        for name in ("module_", "_state", "density_", "_density"):
             self.__dict__.pop(name, None)
         describe(self, array, y)
         x, condition = self._inputs(array, y)
@@ -211,7 +222,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
         array of shape (n, latent_dim), float32
             In the container of `X`, or in the one that `set_output` asks for.
         """
-        x, condition = self._prepare(X, y)
+        x, condition = self._prepare(X, y, encoding=True)
         codes = self._map(self.module_.encode, x, condition)
         if is_frame(X) and not getattr(self, "_sklearn_output_config", {}):
             return like(codes, X, self.get_feature_names_out())
@@ -314,15 +325,28 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained
 
         save(self, path)
 
-    def _prepare(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
-        check_is_fitted(self, "module_")
-        return self._inputs(self._validate(X, reset=False), y)
+    def _prepare(self, X: Any, y: Any, *, encoding: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Return `_inputs` of new data.
 
-    def _inputs(self, array: NDArray[Any], y: Any) -> tuple[Tensor, Tensor | None]:
+        For `encoding` alone, y may be left out where the encoder takes no condition.
+        """
+        check_is_fitted(self, "module_")
+        array = self._validate(X, reset=False)
+        needed = y is not None or not encoding or self.module_.encoder_takes_condition
+        return self._inputs(array, y, needed)
+
+    def _inputs(
+        self, array: NDArray[Any], y: Any, conditional: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the scaled data and the condition as tensors on the CPU."""
         x = self.scaler_.forward(array, self.schema_)
         x = within_support(x, self.architecture_.likelihood, self._names())
-        return torch.from_numpy(x), self._encode_condition(y, len(array))
+        condition = self._encode_condition(y, len(array)) if conditional else None
+        return torch.from_numpy(x), condition
+
+    def _fit_condition(self, y: Any, n_samples: int) -> ConditionEncoder | None:
+        """Look at y of the fit: return what it becomes as a condition, or None."""
+        return fit_condition(y, n_samples) if self._conditional else None
 
     def _encode_condition(self, y: Any, n_samples: int) -> Tensor | None:
         if self.condition_ is None:

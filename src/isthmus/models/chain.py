@@ -95,30 +95,36 @@ class SamplingChain:
     def sample(
         self,
         n_samples: int = 1,
+        y: Any = None,
         *,
         burn_in: int = 100,
+        output: str = "mean",
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.float32]:
-        """Draw new data: the ends of independent chains.
+        """Draw new data: the ends of independent chains, or codes after `fit_density`.
 
         Each sample has a chain of its own, so that samples are independent, and as good as the
         chain after `burn_in` steps. One long chain costs less a sample, but may stay at one mode:
         look at `sample_chain` and `isthmus.evaluation.autocorrelation_time` to see how long is
-        enough.
+        enough. Once `fit_density` was called, codes are drawn from that instead, without a chain.
 
         Parameters
         ----------
         n_samples : int, default=1
             How many.
+        y : None
+            Ignored: the chain is of a model without a condition.
         burn_in : int, default=100
             Steps of each chain.
+        output : {"mean", "draw"}, default="mean"
+            Whether to give the mean of p(x|z) of each chain's last step, or the draw from it.
         random_state : int, RandomState or None, default=None
             Where all draws come from.
 
         Returns
         -------
         ndarray of shape (n_samples, *sample_shape), float32
-            The mean of p(x|z) of each chain's last step, in the units of the data.
+            In the units of the data.
 
         Raises
         ------
@@ -128,7 +134,19 @@ class SamplingChain:
         check_is_fitted(self, "module_")
         check_count("n_samples", n_samples)
         check_count("burn_in", burn_in)
-        return _run(self, burn_in, 1, n_samples, None, "mean", random_state)[:, 0]
+        if output not in ("mean", "draw"):
+            raise InvalidInputError(f"output: expected 'mean' or 'draw'; got {output!r}")
+        if hasattr(self, "density_"):
+            drawn: NDArray[np.float32] = cast(Any, super()).sample(
+                n_samples, output=output, random_state=random_state
+            )
+            return drawn
+        show = "mean" if output == "mean" else "sample"
+        return _run(self, burn_in, 1, n_samples, None, show, random_state)[:, 0]
+
+    @property
+    def _can_sample(self) -> bool:
+        return True
 
     def _extra(self) -> dict[str, Any]:
         # A loaded model is to run the same chain, and only the data knew the bounds of its noise.

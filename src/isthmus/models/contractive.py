@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
 
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.parameters import COMMON, above, at_least
@@ -84,7 +85,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         name = "sigmoid" if self.latent_activation == "auto" else self.latent_activation
         return {"latent": "deterministic", "latent_activation": name}
 
-    def _penalties(self) -> dict[str, Penalty]:
+    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
         penalties: dict[str, Penalty] = {"contraction": Contractive(self.jacobian)}
         if self.curvature:
             penalties["curvature"] = HigherOrderContractive(

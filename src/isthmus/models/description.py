@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from isthmus.data.condition import fit_condition
 from isthmus.data.scaling import fit_scaler
 from isthmus.data.schema import column_ranges, infer_kinds, infer_schema
 from isthmus.errors import InvalidInputError
@@ -27,6 +26,19 @@ if TYPE_CHECKING:
 __all__ = ["describe", "within_support"]
 
 _SIZES = ("latent_dim", "hidden_layer_sizes", "channels")
+# Codes of as many numbers as the encoder gives.
+_AS_THE_ENCODER = (
+    "deterministic",
+    "matched",
+    "topk",
+    "gained",
+    "noisy",
+    "vector_quantized",
+    "finite_scalar",
+    "categorical",
+    "bits",
+    "von_mises_fisher",
+)
 _RECURRENT = (64,)  # what "auto" is for recurrent layers
 
 
@@ -53,7 +65,7 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
         wanted, estimator.scaling, kinds, columns, estimator._gaussian
     )
     estimator.scaler_ = fit_scaler(array, estimator.schema_, scaling)
-    estimator.condition_ = fit_condition(y, len(array)) if estimator._conditional else None
+    estimator.condition_ = estimator._fit_condition(y, len(array))
     estimator.architecture_ = _architecture(estimator, likelihood)
     _check_support(estimator, array)
 
@@ -113,7 +125,7 @@ def _architecture(estimator: BaseAutoencoder, likelihood: LikelihoodSpec) -> Arc
         architecture = _with_custom_latent_dim(architecture, estimator._custom())
     if architecture.latent == "topk" and architecture.k == 0:  # "auto": a tenth of the code
         architecture = dataclasses.replace(architecture, k=max(1, architecture.latent_dim // 10))
-    return architecture
+    return estimator._settled(architecture)
 
 
 def _is_recurrent(estimator: BaseAutoencoder) -> bool:
@@ -156,7 +168,8 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
     """Refuse training data to which the likelihood gives no probability."""
     spec = estimator.architecture_.likelihood
     given = not isinstance(estimator.likelihood, str)
-    if not given and spec not in ("bernoulli", "continuous_bernoulli"):
+    counted = not given and estimator.likelihood == spec and str(spec).startswith("categorical:")
+    if not given and not counted and spec not in ("bernoulli", "continuous_bernoulli"):
         return  # "auto" and "categorical" looked at the values themselves
     x = estimator.scaler_.forward(array, estimator.schema_)
     names = estimator._names()
@@ -239,7 +252,14 @@ def _with_custom_latent_dim(
     if networks is None:
         return architecture
     likelihood = make_likelihood(architecture.likelihood)
-    latent = GaussianLatent() if architecture.latent == "gaussian" else None
+    if architecture.latent in _AS_THE_ENCODER:
+        latent = None
+    elif architecture.latent == "gaussian":
+        latent = GaussianLatent()
+    else:
+        raise InvalidInputError(
+            "latent_dim: with networks of your own and this code, give it as a number; got 'auto'"
+        )
     module = AutoencoderModule(*networks, latent, likelihood)
     size = check_shapes(module, architecture.module_shape, None)
     return dataclasses.replace(architecture, latent_dim=size)

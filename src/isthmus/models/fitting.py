@@ -23,6 +23,7 @@ from isthmus.training import (
     History,
     TrainingConfig,
     TrainingState,
+    drawn_binary,
     fingerprint,
     new_state,
     train,
@@ -103,6 +104,9 @@ def run(
             x[held_out].to(device),
             None if condition is None else condition[held_out].to(device),
         )
+        if getattr(estimator, "dynamic_binarization", False):
+            draws = torch.Generator(device).manual_seed(seed + 6)
+            validation = (drawn_binary(validation[0], draws), validation[1])
         x = x[keep]
         condition = None if condition is None else condition[keep]
     root = estimator._init_callback_context(max_subtasks=config.max_epochs)
@@ -161,7 +165,7 @@ def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None)
             module = initial_module(estimator, x, seed)
         else:
             module.corruption = estimator._corruption(x)
-            module.penalties = estimator._penalties()
+            module.penalties = estimator._penalties(x)
         state = new_state(module.to(device), config)
         if hasattr(estimator, "history_"):
             state.history = History(estimator.history_.records)
@@ -187,13 +191,16 @@ def partial_fit(estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None)
 
 def initial_module(estimator: BaseAutoencoder, x: Tensor, seed: int) -> AutoencoderModule:
     """Build the module of an estimator's architecture with its initial weights."""
-    return build(
+    generator = torch.Generator().manual_seed(seed)
+    module = build(
         estimator.architecture_,
-        torch.Generator().manual_seed(seed),
+        generator,
         custom=estimator._custom(),
         corruption=estimator._corruption(x),
-        penalties=estimator._penalties(),
+        penalties=estimator._penalties(x),
     )
+    estimator._begin(module, x, generator)
+    return module
 
 
 def draw_seed(random_state: Any) -> int:
@@ -254,12 +261,14 @@ def _config(
         learning_rate=float(estimator.learning_rate),
         learning_rate_schedule=estimator.learning_rate_schedule,
         optimizer=estimator.optimizer,
+        momentum=estimator._momentum,
         weight_decay=float(estimator.weight_decay),
         gradient_clip=estimator.gradient_clip,
         early_stopping=bool(estimator.early_stopping),
         patience=int(estimator.patience),
         autocast=_autocast(estimator, device),
         coefficients=coefficients,
+        unmonitored=estimator._unmonitored,
         annealing=estimator._annealing(max_epochs),
         global_random=estimator._draws_globally,
         seed=seed,

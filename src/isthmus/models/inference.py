@@ -16,9 +16,9 @@ from isthmus.nn.likelihood import Likelihood
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
 
-__all__ = ["log_density", "map_rows"]
+__all__ = ["DRAWS", "draw", "fixed_noise", "log_density", "log_jacobian", "map_rows"]
 
-_SCORE_DRAWS = 16  # of the code, for a score: the same for every sample
+DRAWS = 16  # of the code, for a score: the same for every sample
 _VALUES = 1 << 22  # at a time; and at most 16,384 rows: larger and smaller are both slower
 _MOST_ROWS = 16_384
 _FEWEST_ROWS = 64
@@ -72,6 +72,13 @@ def map_rows(
     return (torch.cat(parts) if len(parts) > 1 else parts[0]).numpy()
 
 
+def draw(
+    module: AutoencoderModule, generator: torch.Generator, z: Tensor, condition: Tensor | None
+) -> Tensor:
+    """Return draws from p(x|z) for codes z (n, latent_dim)."""
+    return module.likelihood.sample(module.decode_parameters(z, condition), generator)
+
+
 def log_density(
     estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None
 ) -> NDArray[np.float32]:
@@ -92,9 +99,8 @@ def log_density(
     """
     module = estimator.module_
     device = next(module.parameters()).device
-    noise = _noise(estimator.latent_dim_).to(device) if module.latent.stochastic else None
-    log_scale = estimator.scaler_.log_scale(estimator.schema_)
-    jacobian = torch.as_tensor(log_scale * _densities(module.likelihood)).float().to(device)
+    noise = fixed_noise(estimator.latent_dim_).to(device) if module.latent.stochastic else None
+    jacobian = log_jacobian(estimator)
 
     def score(part: Tensor, c: Tensor | None) -> Tensor:
         log_prob, divergence = module.log_prob(part, c, noise)
@@ -102,12 +108,30 @@ def log_density(
         total = (log_prob - jacobian * seen).flatten(1).sum(1)
         return total if divergence is None else total - divergence
 
-    return map_rows(module, score, x, condition, cost=1 if noise is None else _SCORE_DRAWS)
+    return map_rows(module, score, x, condition, cost=1 if noise is None else DRAWS)
 
 
-def _noise(latent_dim: int) -> Tensor:
+def log_jacobian(estimator: BaseAutoencoder) -> Tensor:
+    """Return what turns log densities of scaled values into those of the data: subtract it.
+
+    Parameters
+    ----------
+    estimator : estimator of the family
+        Fitted.
+
+    Returns
+    -------
+    Tensor, broadcast to one scaled sample, on the device of the module
+        Logs of the scales; 0 for values that have no density.
+    """
+    device = next(estimator.module_.parameters()).device
+    log_scale = estimator.scaler_.log_scale(estimator.schema_)
+    return torch.as_tensor(log_scale * _densities(estimator.module_.likelihood)).float().to(device)
+
+
+def fixed_noise(latent_dim: int) -> Tensor:
     """Return draws (16, latent_dim) whose first and second moments are those of the normal."""
-    half = torch.randn(_SCORE_DRAWS // 2, latent_dim, generator=torch.Generator().manual_seed(0))
+    half = torch.randn(DRAWS // 2, latent_dim, generator=torch.Generator().manual_seed(0))
     # Second moments of exactly 1: what is quadratic in the noise is exact, as far as that can be.
     if latent_dim <= len(half):
         half = torch.linalg.qr(half).Q * len(half) ** 0.5

@@ -31,6 +31,7 @@ __all__ = [
     "check_one_layer",
     "check_parameters",
     "choose_likelihood",
+    "critic_layers",
     "unknown_parameter",
 ]
 
@@ -73,6 +74,22 @@ def share(closed: str = "left") -> Any:
     return _Interval(Real, 0, 1, closed=closed)
 
 
+class _Likelihoods(StrOptions):
+    """The names of likelihoods, and categorical:K for any number of classes."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return bool(super().is_satisfied_by(val)) or (isinstance(val, str) and _has_classes(val))
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} or 'categorical:K' with K of at least 2"
+
+
+def _has_classes(name: str) -> bool:
+    """Tell whether a name is categorical:K, K a whole number of at least 2."""
+    kind, _, count = name.partition(":")
+    return kind == "categorical" and count.isascii() and count.isdigit() and int(count) >= 2
+
+
 COMMON: dict[str, list[Any]] = {
     "latent_dim": [at_least(1, Integral), StrOptions({"auto"})],
     "hidden_layer_sizes": ["array-like", StrOptions({"auto"})],
@@ -84,7 +101,7 @@ COMMON: dict[str, list[Any]] = {
     "network": [StrOptions({"auto", "dense", "convolutional", "lstm", "gru"}), tuple, list],
     "channels": ["array-like", StrOptions({"auto"})],
     "layout": [StrOptions({"auto", "table", "signal", "image"})],
-    "likelihood": [StrOptions(set(LIKELIHOODS)), list, tuple, np.ndarray],
+    "likelihood": [_Likelihoods(set(LIKELIHOODS)), list, tuple, np.ndarray],
     "scaling": [StrOptions({"auto", "standard", "minmax"}), None],
     "missing": [StrOptions({"error", "ignore"})],
     "max_epochs": [at_least(1, Integral), StrOptions({"auto"})],
@@ -186,6 +203,24 @@ def check_one_layer(estimator: Any) -> None:
             )
 
 
+def critic_layers(estimator: Any) -> tuple[int, ...]:
+    """Return the hidden layers of an estimator's critics.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, or one without units.
+    """
+    sizes = estimator.critic_hidden_layer_sizes
+    if not len(sizes) or any(not isinstance(size, Integral) or size < 1 for size in sizes):
+        shown = " ".join(repr(sizes).split())
+        raise InvalidInputError(
+            "critic_hidden_layer_sizes: expected at least one whole number of at least 1, such as "
+            f"(256, 256); got {shown}"
+        )
+    return tuple(int(size) for size in sizes)
+
+
 def auto_latent_dim(n_values: int) -> int:
     """Return ⌈√values⌉, at most 64 and less than the values: an undercomplete code.
 
@@ -280,10 +315,13 @@ def choose_likelihood(
         if not all(kind == "binary" or kind.startswith("classes") for kind in kinds):
             raise InvalidInputError(
                 "likelihood: 'categorical' needs whole numbers from 0 to 9; got other values; "
-                "encode the classes as 0 … K−1 or choose another likelihood"
+                "encode the classes as 0 … K−1, name their number if there are more (such as "
+                "'categorical:13'), or choose another likelihood"
             )
         most = max(2 if kind == "binary" else int(kind.partition(":")[2]) for kind in kinds)
         return f"categorical:{most}", ["none"]
+    if _has_classes(likelihood):
+        return likelihood, ["none"]
     if likelihood == "auto" and len(set(kinds)) > 1:
         names = [_by_kind(kind, gaussian) for kind in kinds]
         return _grouped(names), [_scale_of(scaling, kind, "auto") for kind in kinds]

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
@@ -129,7 +130,7 @@ class SparseAutoencoder(BaseAutoencoder):
         # At least the last epoch is one with k, or the model would never have been trained so.
         return SupportSchedule(start, k, min(epochs, max_epochs - 1))
 
-    def _penalties(self) -> dict[str, Penalty]:
+    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
         if self.sparsity == "l1":
             return {"sparsity": L1()}
         return (

@@ -60,6 +60,10 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     _split_seed: ClassVar[int | None] = None
     _origin: ClassVar[str | None] = None
     _fingerprint: ClassVar[str | None] = None
+    # Of the optimiser: adversaries, whose target moves, want less of the past.
+    _momentum: ClassVar[float] = 0.9
+    # Terms of the loss by which the best weights are not chosen.
+    _unmonitored: ClassVar[tuple[str, ...]] = ()
     # The share of each batch that is not learned from, see `isthmus.training.trimmed`.
     _trim: ClassVar[float] = 0.0
 

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
 
-from isthmus.errors import InvalidInputError, check_count
+from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.fitting import draw_seed
 from isthmus.models.parameters import COMMON, at_least
-from isthmus.training import Coefficient, Warmup
+from isthmus.nn import AutoencoderModule, Capacity, FreeBits, Penalty, StochasticLatent, VampPrior
+from isthmus.training import Annealing, CapacitySchedule, Coefficient, Step, Warmup, binarized
 
 __all__ = ["VariationalAutoencoder"]
+
+_COMPONENTS = {"mixture": 10, "vamp": 100}  # what n_components="auto" comes to
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class VariationalAutoencoder(BaseAutoencoder):
-    """A Gaussian code and a bound on the likelihood: minimise E[−log p(x|z)] + β KL(q(z|x) ‖ p(z)).
+    """A code with a posterior, and a bound: minimise E[−log p(x|z)] + β KL(q(z|x) ‖ p(z)).
 
     Real values get a Gaussian likelihood with one learned scale, which balances the two terms
     (Rybkin et al. 2021).
@@ -33,9 +35,26 @@ class VariationalAutoencoder(BaseAutoencoder):
         dimensions (Higgins et al. 2017).
     beta_warmup : int, default=10
         Epochs in which β rises from 0; early stopping waits for them.
+    free_bits : float, default=0.0
+        λ: nats in each number of the code below which nothing is gained by saying less, against
+        the collapse of the posterior (Kingma et al. 2016). With ``prior="normal"`` only.
+    capacity : float, optional
+        C: hold the divergence at C nats, by β |KL − C| in place of β KL; C rises from 0 over the
+        first half of the epochs (Burgess et al. 2018). β is then the strength of that, usually
+        far above 1.
+    posterior : {"gaussian", "flow"}, default="gaussian"
+        q(z|x): with a diagonal covariance, or that pushed through an inverse autoregressive flow.
+    prior : {"normal", "mixture", "vamp", "flow"}, default="normal"
+        p(z): N(0, I), or one that is learned: a mixture of Gaussians, the mean of the posteriors
+        of learned pseudo-inputs (Tomczak & Welling 2018), or a normalising flow.
+    n_components : int or "auto", default="auto"
+        Of "mixture" (10) and "vamp" (100).
     conditional : bool, default=False
         Whether `y` is given to encoder and decoder: p(x|z, y) (Sohn et al. 2015). Text, booleans
         and whole numbers are classes, fractions are amounts.
+    dynamic_binarization : bool, default=False
+        Whether values from 0 to 1 are probabilities: each time a row is learned from, its values
+        are drawn anew as 0 or 1. Codes and scores take what they are given.
     latent_dim, hidden_layer_sizes, ...
         See `Autoencoder`, as for all other parameters.
 
@@ -49,6 +68,10 @@ class VariationalAutoencoder(BaseAutoencoder):
        conditional generative models", NeurIPS 2015.
     .. [4] O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training with
        calibrated decoders", ICML 2021.
+    .. [5] C. P. Burgess et al., "Understanding disentangling in beta-VAE", 2018, arXiv:1804.03599.
+    .. [6] D. P. Kingma et al., "Improving variational inference with inverse autoregressive flow",
+       NeurIPS 2016, arXiv:1606.04934.
+    .. [7] J. M. Tomczak and M. Welling, "VAE with a VampPrior", AISTATS 2018, arXiv:1705.07120.
 
     Examples
     --------
@@ -62,62 +85,89 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     beta: float = 1.0
     beta_warmup: int = 10
+    free_bits: float = 0.0
+    capacity: float | None = None
+    posterior: str = "gaussian"
+    prior: str = "normal"
+    n_components: int | str = "auto"
     conditional: bool = False
+    dynamic_binarization: bool = False
 
     _gaussian: ClassVar[str] = "gaussian_learned_scale"
     _constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "beta": [at_least(0)],
         "beta_warmup": [at_least(0, Integral)],
+        "free_bits": [at_least(0)],
+        "capacity": [at_least(0), None],
+        "posterior": [StrOptions({"gaussian", "flow"})],
+        "prior": [StrOptions({"normal", "mixture", "vamp", "flow"})],
+        "n_components": [at_least(1, Integral), StrOptions({"auto"})],
         "conditional": ["boolean"],
+        "dynamic_binarization": ["boolean"],
     }
 
     def _latent(self) -> dict[str, Any]:
         if self.latent_activation not in ("auto", "identity"):
             raise InvalidInputError(
-                "latent_activation: a Gaussian code has none; set it to 'auto'; "
+                "latent_activation: a code with a posterior has none; set it to 'auto'; "
                 f"got {self.latent_activation!r}"
             )
-        return {"latent": "gaussian"}
+        plain = self.posterior == "gaussian" and self.prior == "normal"
+        if self.free_bits and not plain:
+            raise InvalidInputError(
+                "free_bits: only with posterior='gaussian' and prior='normal', where the "
+                f"divergence of each number is known; set it to 0; got {self.free_bits!r}"
+            )
+        if self.free_bits and self.capacity is not None:
+            raise InvalidInputError("free_bits: not together with capacity; set one of them")
+        if self.prior == "vamp" and self.posterior != "gaussian":
+            raise InvalidInputError("prior: 'vamp' needs posterior='gaussian'")
+        if self.prior == "vamp" and self.conditional:
+            raise InvalidInputError(
+                "prior: the pseudo-inputs of 'vamp' have no condition; choose 'mixture' or 'flow'"
+            )
+        options: dict[str, float] = {}
+        if self.prior in _COMPONENTS:
+            auto = isinstance(self.n_components, str)
+            options["n_components"] = _COMPONENTS[self.prior] if auto else int(self.n_components)
+        return {"latent": self.posterior, "prior": self.prior, "prior_options": options}
+
+    def _begin(self, module: AutoencoderModule, x: Tensor, generator: torch.Generator) -> None:
+        prior = module.latent.prior if isinstance(module.latent, StochasticLatent) else None
+        if isinstance(prior, VampPrior):
+            prior.start_from(module.likelihood.features(x), generator)
+
+    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
+        if self.capacity is not None:
+            return {"capacity": Capacity(float(self.capacity))}
+        return {"free_bits": FreeBits(float(self.free_bits))} if self.free_bits else {}
 
     def _coefficients(self) -> dict[str, Coefficient]:
-        return {"divergence": Warmup(float(self.beta), int(self.beta_warmup))}
+        if self.capacity is not None:
+            return {"divergence": 0.0, "capacity": float(self.beta)}
+        beta = Warmup(float(self.beta), int(self.beta_warmup))
+        return {"divergence": beta, "free_bits": beta} if self.free_bits else {"divergence": beta}
+
+    def _annealing(self, max_epochs: int) -> Annealing | None:
+        if self.capacity is None:
+            return None
+        return CapacitySchedule(float(self.capacity), max_epochs // 2)
+
+    def _rule(self) -> Step:
+        """Return the training rule for a batch as it is."""
+        return super()._step()
+
+    def _step(self) -> Step:
+        if not self.dynamic_binarization:
+            return self._rule()
+        if self.likelihood_ != "bernoulli":
+            raise InvalidInputError(
+                "dynamic_binarization: needs values from 0 to 1 and likelihood='bernoulli'; got "
+                f"{self.likelihood_!r}; set it to False"
+            )
+        return binarized(self._rule())
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit and encode; a conditional model uses y for both."""
         return self.fit(X, y).transform(X, y)
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        y: Any = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> Any:
-        """Draw codes from the prior and decode them: new data.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        y : array-like of shape (n_samples,), or one condition for all, optional
-            For conditional models.
-        random_state : int, RandomState or None, default=None
-            Where the codes come from.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, *sample_shape), float32
-            The mean of p(x|z) at each code, in the units of the data.
-
-        Raises
-        ------
-        InvalidInputError
-            If n_samples is below 1, or a conditional model gets no y.
-        """
-        check_is_fitted(self, "module_")
-        check_count("n_samples", n_samples)
-        generator = torch.Generator().manual_seed(draw_seed(random_state))
-        codes = torch.randn(int(n_samples), self.latent_dim_, generator=generator)
-        if y is not None and np.ndim(y) == 0:
-            y = [y] * int(n_samples)
-        return self.inverse_transform(codes.numpy(), y)

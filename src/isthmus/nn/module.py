@@ -6,17 +6,18 @@ minimise  E[−log p(x|z)] + β D(q(z|x̃) ‖ p(z)) + Σ λᵢ Ωᵢ,   x̃ ~ C
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.corruption import Corruption
-from isthmus.nn.latent import Deterministic, GaussianLatent, Latent
+from isthmus.nn.latent import Deterministic, LadderLatent, Latent, StochasticLatent
 from isthmus.nn.likelihood import Gaussian, Likelihood
 from isthmus.nn.modes import evaluation_mode
 from isthmus.nn.penalty import Penalty
+from isthmus.nn.prior import VampPrior
 
 __all__ = ["AutoencoderModule", "Losses"]
 
@@ -58,11 +59,11 @@ class AutoencoderModule(nn.Module):
     Parameters
     ----------
     encoder : torch.nn.Module
-        Maps (n, *feature_shape) to h (n, latent.n_parameters · latent_dim).
+        Maps (n, *feature_shape) to h (n, latent.outputs(latent_dim)).
     decoder : torch.nn.Module
         Maps z (n, latent_dim) to the parameters of the likelihood: the shape of the data, with
         ``likelihood.parameter_channels(channels)`` channels.
-    latent : Deterministic, TopK or GaussianLatent, optional
+    latent : Deterministic, TopK, GaussianLatent or another code, optional
         What the code is; deterministic when absent.
     likelihood : Likelihood, optional
         p(x|z); a Gaussian of scale 1 when absent.
@@ -86,6 +87,8 @@ class AutoencoderModule(nn.Module):
     >>> module.encode(x).shape
     torch.Size([16, 8])
     """
+
+    encoder_takes_condition: ClassVar[bool] = True  # or only the decoder does
 
     def __init__(
         self,
@@ -119,6 +122,8 @@ class AutoencoderModule(nn.Module):
         self.missing = missing
         # A network of the user's own takes the input alone; ours take a condition and a generator.
         self._ours = [getattr(network, "takes_generator", False) for network in (encoder, decoder)]
+        if isinstance(self.latent, StochasticLatent) and isinstance(self.latent.prior, VampPrior):
+            self.latent.prior.bind(self._encode)
 
     def _features(self, x: Tensor) -> Tensor:
         """Return what the encoder sees of `x`: nothing, that is 0, where a value is missing."""
@@ -126,8 +131,13 @@ class AutoencoderModule(nn.Module):
         return torch.nan_to_num(seen, nan=0.0) if self.missing else seen
 
     def _encode(
-        self, x: Tensor, condition: Tensor | None, generator: torch.Generator | None
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
+        if not self.encoder_takes_condition:
+            condition = None
         h: Tensor = self.encoder(x, condition, generator) if self._ours[0] else self.encoder(x)
         return h
 
@@ -214,12 +224,16 @@ class AutoencoderModule(nn.Module):
         h = self._encode(seen, condition, generator)
         if h.dtype == torch.bfloat16:
             h = h.float()
-        z = latent(h, generator)
+        divergence: Tensor | None
+        if isinstance(latent, StochasticLatent):
+            z, divergence = latent.draw(h, latent.noise(h, generator))
+        else:
+            z, divergence = latent(h, generator), latent.divergence(h)
         parameters = self.decode_parameters(z, condition, generator)
         losses = Losses(reconstruction=likelihood.loss(parameters, x, weight))
-        if (divergence := latent.divergence(h)) is not None:
+        if divergence is not None:
             losses["divergence"] = divergence.mean()
-        losses |= self.penalty_terms(seen, z, condition, generator)
+        losses |= self.penalty_terms(seen, z, condition, generator, h)
         return losses
 
     def penalty_terms(
@@ -228,6 +242,7 @@ class AutoencoderModule(nn.Module):
         z: Tensor,
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
+        h: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return Ω of each penalty by its name.
 
@@ -241,10 +256,16 @@ class AutoencoderModule(nn.Module):
             For those penalties that take one.
         generator : torch.Generator, optional
             Where a penalty draws from.
+        h : Tensor of shape (n, latent.outputs(latent_dim)), optional
+            The encoder's output, for those penalties that are of the posterior.
         """
         terms = {}
         for name, penalty in self.penalties.items():
-            more = (condition,) if getattr(penalty, "takes_condition", False) else ()
+            more: tuple[Tensor | None, ...] = ()
+            if getattr(penalty, "takes_condition", False):
+                more = (condition,)
+            elif getattr(penalty, "takes_posterior", False):
+                more = (h,)
             terms[name] = penalty(self, seen, z, generator, *more)
         return terms
 
@@ -274,17 +295,24 @@ class AutoencoderModule(nn.Module):
         h = self._encode(self._features(x), condition, None)
         observed = ~torch.isnan(x) if self.missing else None
         x = torch.nan_to_num(x, nan=0.0) if self.missing else x
-        if noise is None or not isinstance(self.latent, GaussianLatent):
-            codes: Sequence[Tensor] = [self.latent.mean(h)]
+        latent = self.latent
+        divergence: Tensor | None
+        if noise is None or not isinstance(latent, StochasticLatent):
+            codes: Sequence[Tensor] = [latent.mean(h)]
+            divergence = latent.divergence(h)
+        elif latent.closed_form:
+            codes = [latent.at(h, draw) for draw in noise]
+            divergence = latent.divergence(h)
         else:
-            codes = [self.latent.at(h, draw) for draw in noise]
+            codes, ratios = zip(*(latent.log_ratio(h, draw) for draw in noise), strict=True)
+            divergence = torch.stack(ratios).mean(0)
         log_prob = sum(
             (self.likelihood.log_prob(self.decode_parameters(z, condition), x) for z in codes),
             start=torch.zeros_like(x),
         ) / len(codes)
         if observed is not None:
             log_prob = log_prob * observed
-        return log_prob, self.latent.divergence(h)
+        return log_prob, divergence
 
 
 def check_shapes(
@@ -311,21 +339,22 @@ def check_shapes(
     InvalidInputError
         If a network fails on its input or gives a shape other than the one that is needed.
     """
-    per_code = module.latent.n_parameters
+    latent = module.latent
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     features = module.likelihood.features(torch.zeros(2, *sample_shape, device=device))
     shape = tuple(features.shape[1:])
     with evaluation_mode(module), torch.no_grad():
         h = _try(module.encoder, features, f"encoder on a batch of {shape}")
-        wanted = None if latent_dim is None else per_code * latent_dim
-        if h.ndim != 2 or (wanted is not None and h.shape[1] != wanted) or h.shape[1] % per_code:
+        wanted = None if latent_dim is None else latent.outputs(latent_dim)
+        size = latent_dim or h.shape[-1] * 6 // latent.outputs(6)
+        if h.ndim != 2 or h.shape[1] != latent.outputs(size):
             raise InvalidInputError(
                 f"network: the encoder must give (n, {wanted or 'latent_dim'}) from (n, "
                 f"{', '.join(map(str, shape))}); it gave {tuple(h.shape)} for n = 2"
             )
-        size = h.shape[1] // per_code
         codes = torch.zeros(2, size, device=device)
-        output = _try(module.decoder, codes, f"decoder on codes of size {size}")
+        codes = latent.decoded(codes) if isinstance(latent, LadderLatent) else codes
+        output = _try(module.decoder, codes, f"decoder on codes of size {codes.shape[1]}")
     expected = (2, module.likelihood.parameter_channels(sample_shape[0]), *sample_shape[1:])
     if tuple(output.shape) != expected:
         raise InvalidInputError(

@@ -3,7 +3,8 @@
 A penalty is any callable ``(module, x, z, generator) -> Tensor`` that returns one number, the mean
 over the batch: `module` is the `AutoencoderModule`, `x` what the encoder saw (n, …), `z` the code
 (n, latent_dim). One with an attribute ``takes_condition = True`` gets the condition as well, as a
-fifth argument. A function of your own does as well::
+fifth argument; one with ``takes_posterior = True`` the encoder's output h. A function of your own
+does as well::
 
     def smooth(module, x, z, generator):
         return (z[:, 1:] - z[:, :-1]).square().sum(1).mean()

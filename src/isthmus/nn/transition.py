@@ -21,7 +21,7 @@ class Move(NamedTuple):
     ----------
     seen : Tensor of shape (n, *feature_shape)
         The corrupted input, as the encoder sees it.
-    h : Tensor of shape (n, latent.n_parameters · latent_dim)
+    h : Tensor of shape (n, latent.outputs(latent_dim))
         The encoder's output.
     z : Tensor of shape (n, latent_dim)
         The code, drawn where it is stochastic.

@@ -49,6 +49,7 @@ def contents(estimator: BaseAutoencoder) -> tuple[dict[str, Any], dict[str, Tens
         "fit_seconds": estimator.fit_seconds_,
         "outcome": estimator.outcome_,
         "extra": estimator._extra(),
+        "density": getattr(estimator, "_density", None),
         "versions": {
             "isthmus": __version__,
             "torch": torch.__version__,
@@ -60,6 +61,8 @@ def contents(estimator: BaseAutoencoder) -> tuple[dict[str, Any], dict[str, Tens
     tensors = {f"module.{k}": v for k, v in estimator.module_.state_dict().items()}
     tensors["scaler.shift"] = torch.from_numpy(estimator.scaler_.shift)
     tensors["scaler.scale"] = torch.from_numpy(estimator.scaler_.scale)
+    if header["density"] is not None:
+        tensors |= {f"density.{k}": v for k, v in estimator.density_.state_dict().items()}
     return header, tensors
 
 
@@ -117,6 +120,7 @@ def rebuild(
             *architecture.module_shape,
             *architecture.hidden,
             *architecture.channels,
+            *architecture.critic_hidden,
         )
         > 0,
     }
@@ -126,6 +130,12 @@ def rebuild(
     model.scaler_ = Scaler(header["scaling"], shift, scale)
     weights = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
     model.module_ = _module(architecture, weights, path, network)
+    if (density := header.get("density")) is not None:
+        values = {
+            k.removeprefix("density."): v for k, v in tensors.items() if k.startswith("density.")
+        }
+        model.density_ = _density(density, architecture.latent_dim, values, path)
+        model._density = density
     model.history_ = History(header["history"])
     model.n_iter_ = header["n_iter"]
     model.fit_seconds_ = float(header["fit_seconds"])
@@ -172,20 +182,42 @@ def _module(
 
     from isthmus.models.architecture import build
 
-    if max(len(architecture.hidden), len(architecture.channels)) > len(weights):
+    sizes = (architecture.hidden, architecture.channels, architecture.critic_hidden)
+    if max(map(len, sizes)) > len(weights):
         raise ModelFileError(f"{path} is damaged: it has fewer weights than layers")
     if architecture.network == "custom":
         module = build(architecture, custom=copy.deepcopy(network))
     else:
         with torch.device("meta"):  # shapes without memory
             module = build(architecture)
+    _check_forms(module, weights, path, "network")
+    module.load_state_dict(dict(weights), assign=architecture.network != "custom")
+    return module
+
+
+def _density(
+    description: Any, latent_dim: int, values: Mapping[str, Tensor], path: str | os.PathLike[str]
+) -> Any:
+    import torch
+
+    from isthmus.models.density import density_from_json
+
+    with torch.device("meta"):
+        density = density_from_json(description, latent_dim)
+    _check_forms(density, values, path, "density")
+    density.load_state_dict(dict(values), assign=True)
+    return density.eval().requires_grad_(False)
+
+
+def _check_forms(
+    module: nn.Module, weights: Mapping[str, Tensor], path: str | os.PathLike[str], what: str
+) -> None:
+    """Compare what a file brings with what it is for, before memory is used."""
     expected = {name: form(value) for name, value in module.state_dict().items()}
     found = {name: form(value) for name, value in weights.items()}
     if expected != found:
         name = min(n for n in {*expected, *found} if expected.get(n) != found.get(n))
         raise ModelFileError(
-            f"{path} does not fit its network: {name} should be {expected.get(name, 'absent')}; "
+            f"{path} does not fit its {what}: {name} should be {expected.get(name, 'absent')}; "
             f"in the file it is {found.get(name, 'absent')}"
         )
-    module.load_state_dict(dict(weights), assign=architecture.network != "custom")
-    return module

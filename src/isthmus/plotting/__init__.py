@@ -11,8 +11,11 @@ from isthmus.plotting.embeddings import embeddings
 from isthmus.plotting.images import image_rows, sample_grid, walk
 from isthmus.plotting.latent import latent_map
 from isthmus.plotting.learning_curves import learning_curves
+from isthmus.plotting.levels import level_rows
 from isthmus.plotting.report import Report
+from isthmus.plotting.rolls import roll_grid
 from isthmus.plotting.series import plot_series
+from isthmus.plotting.traversals import plot_effect, traversal_grid
 from isthmus.plotting.vector_field import vector_field
 
 __all__ = [
@@ -23,11 +26,15 @@ __all__ = [
     "image_rows",
     "latent_map",
     "learning_curves",
+    "level_rows",
     "plot_diagnosis",
+    "plot_effect",
     "plot_series",
+    "roll_grid",
     "sample_grid",
     "score_histogram",
     "show_heat_map",
+    "traversal_grid",
     "vector_field",
     "walk",
     "worst_cases",

@@ -32,7 +32,9 @@ class TrainingConfig:
         "cosine" falls to 0 over `max_epochs`; "plateau" falls to 0.3 of itself whenever the
         monitored loss has not improved for half the patience.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
-        "sgd" has a momentum of 0.9.
+        Which.
+    momentum : float, default=0.9
+        Of "sgd", and of the first moment of the others (β₁).
     weight_decay : float, default=0.0
         Of weights, not of biases and scales.
     gradient_clip : float, optional
@@ -46,6 +48,9 @@ class TrainingConfig:
         Whether to compute in bfloat16 where that is safe.
     coefficients : mapping of str to float or callable
         Of the terms of the loss; 1 where not named. A callable is given the epoch, from 0.
+    unmonitored : tuple of str, default=()
+        Terms of the loss that do not count when the best weights are chosen: those that say how a
+        game stands, and not how good the module is.
     annealing : callable, optional
         Called with the module and the epoch, from 0, before each epoch; its `epochs` says when it
         has come to its end, and early stopping waits until then.
@@ -61,12 +66,14 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     learning_rate_schedule: str = "plateau"
     optimizer: str = "adam"
+    momentum: float = 0.9
     weight_decay: float = 0.0
     gradient_clip: float | None = None
     early_stopping: bool = True
     patience: int = 20
     autocast: bool = False
     coefficients: Mapping[str, Coefficient] = field(default_factory=dict)
+    unmonitored: tuple[str, ...] = ()
     annealing: Annealing | None = None
     global_random: bool = False
     seed: int = 0
@@ -115,13 +122,14 @@ def _make_optimizer(
         ]
     fused = device.type in ("cpu", "cuda")  # one kernel for all parameters: 13 % of a step
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, fused=fused)
+        rate, momentum = config.learning_rate, config.momentum
+        return torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=fused)
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if config.optimizer not in kinds:
         raise InvalidInputError(
             f"optimizer: expected 'adam', 'adamw' or 'sgd'; got {config.optimizer!r}"
         )
     optimizer: torch.optim.Optimizer = kinds[config.optimizer](
-        groups, lr=config.learning_rate, fused=fused
+        groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=fused
     )
     return optimizer

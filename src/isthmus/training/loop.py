@@ -258,10 +258,12 @@ def _epoch(
     record |= {name: float(value) for name, value in means.items()}
     # Judged with the coefficients as they will be: epochs of a warm-up compare with later ones.
     final = config.coefficients_at(max(state.epoch - 1, config.warmup_epochs))
-    monitored = float(means.weighted(final))
+    judged = {**final, **dict.fromkeys(config.unmonitored, 0.0)}
+    monitored = float(means.weighted(judged))
     if validation is not None:
         held_out = evaluate(state.module, *validation, seed=config.seed + 3)
-        record["val_loss"] = monitored = float(held_out.weighted(final))
+        record["val_loss"] = float(held_out.weighted(final))
+        monitored = float(held_out.weighted(judged))
         record |= {f"val_{name}": float(value) for name, value in held_out.items()}
     record["learning_rate"] = rate
     record |= {f"coefficient_{name}": value for name, value in state.coefficients.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.latent import TopK
+from isthmus.nn.latent import ConcreteLatent, TopK
+from isthmus.nn.rate import Capacity
 
 if TYPE_CHECKING:
     from isthmus.nn.module import AutoencoderModule
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LEARNING_RATE_SCHEDULES",
     "Annealing",
+    "CapacitySchedule",
     "Coefficient",
     "SupportSchedule",
+    "TemperatureSchedule",
     "Warmup",
     "coefficient_at",
 ]
@@ -112,6 +115,81 @@ class SupportSchedule:
                 f"annealing: a support schedule is for a TopK code; got {module.latent}"
             )
         module.latent.training_k = self.at(epoch)
+
+
+@dataclass(frozen=True)
+class CapacitySchedule:
+    """An annealing: the nats that a code may say rise in a straight line from 0 (Burgess 2018).
+
+    Parameters
+    ----------
+    nats : float
+        After the rise.
+    epochs : int
+        Epochs until then; early stopping waits for them.
+    """
+
+    nats: float
+    epochs: int
+
+    def at(self, epoch: int) -> float:
+        """Return the nats of an epoch, counted from 0."""
+        return self.nats if epoch >= self.epochs else self.nats * epoch / self.epochs
+
+    def __call__(self, module: AutoencoderModule, epoch: int) -> None:
+        """Set the module's penalty for an epoch, counted from 0."""
+        for penalty in module.penalties.values():
+            if isinstance(penalty, Capacity):
+                penalty.current = self.at(epoch)
+
+
+@dataclass(frozen=True)
+class TemperatureSchedule:
+    """An annealing: the temperature of a relaxed discrete code falls by the same factor each epoch.
+
+    A high temperature gives gradients of little variance for a code that is far from discrete, a
+    low one the reverse (Jang, Gu & Poole 2017, arXiv:1611.01144).
+
+    Parameters
+    ----------
+    start : float
+        Temperature of the first epoch, above 0.
+    end : float
+        Temperature after the schedule, above 0.
+    epochs : int
+        Epochs until then; early stopping waits for them.
+
+    Examples
+    --------
+    >>> schedule = TemperatureSchedule(start=1.0, end=0.25, epochs=4)
+    >>> [round(schedule.at(epoch), 3) for epoch in range(6)]
+    [1.0, 0.707, 0.5, 0.354, 0.25, 0.25]
+    """
+
+    start: float
+    end: float
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if not min(self.start, self.end) > 0:
+            raise InvalidInputError(
+                f"start: expected it and end to be above 0; got {self.start!r} and {self.end!r}"
+            )
+        if self.epochs < 0:
+            raise InvalidInputError(f"epochs: expected at least 0; got {self.epochs!r}")
+
+    def at(self, epoch: int) -> float:
+        """Return the temperature of an epoch, counted from 0."""
+        left = max(self.epochs - epoch, 0) / max(self.epochs, 1)
+        return float(self.start**left * self.end ** (1 - left))
+
+    def __call__(self, module: AutoencoderModule, epoch: int) -> None:
+        """Set the module's code for an epoch, counted from 0."""
+        if not isinstance(module.latent, ConcreteLatent):
+            raise InvalidInputError(
+                f"annealing: a temperature is of a relaxed discrete code; got {module.latent}"
+            )
+        module.latent.temperature = self.at(epoch)
 
 
 # A coefficient is a number, or a function of the epoch (from 0).

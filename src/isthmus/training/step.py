@@ -6,7 +6,7 @@ this one, is another function of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -108,7 +108,12 @@ def backpropagation(state: TrainingState, batch: Batch) -> Losses:
     return descend(state, batch, state.module.losses)
 
 
-def descend(state: TrainingState, batch: Batch, objective: Objective) -> Losses:
+def descend(
+    state: TrainingState,
+    batch: Batch,
+    objective: Objective,
+    coefficients: Mapping[str, float] | None = None,
+) -> Losses:
     """Take one step along the gradient of an objective: what such rules have in common.
 
     Parameters
@@ -119,6 +124,8 @@ def descend(state: TrainingState, batch: Batch, objective: Objective) -> Losses:
         Rows of the data, scaled, on the module's device.
     objective : callable ``(x, condition, generator) -> Losses``
         Called once, in bfloat16 where the state says so.
+    coefficients : mapping of str to float, optional
+        Of its terms, 1 where not named; those of the state when absent.
 
     Returns
     -------
@@ -133,7 +140,7 @@ def descend(state: TrainingState, batch: Batch, objective: Objective) -> Losses:
             losses = objective(batch.x, batch.condition, state.generator)
     else:
         losses = objective(batch.x, batch.condition, state.generator)
-    losses.weighted(state.coefficients).backward()
+    losses.weighted(state.coefficients if coefficients is None else coefficients).backward()
     if state.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.module.parameters(), state.gradient_clip)
     state.optimizer.step()

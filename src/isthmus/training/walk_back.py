@@ -91,7 +91,7 @@ def _losses(
         found = {"reconstruction": module.likelihood.loss(move.parameters, clean, observed)}
         if (divergence := module.latent.divergence(move.h)) is not None:
             found["divergence"] = divergence.mean()
-        found |= module.penalty_terms(move.seen, move.z, condition, generator)
+        found |= module.penalty_terms(move.seen, move.z, condition, generator, move.h)
         for name, value in found.items():
             terms.setdefault(name, []).append(value)
         if left:

@@ -22,7 +22,7 @@ from isthmus.applications.anomaly.evidence import Evidence
 from isthmus.errors import InvalidInputError
 from isthmus.models import BaseAutoencoder
 from isthmus.models.inference import map_rows
-from isthmus.nn import GaussianLatent
+from isthmus.nn import StochasticLatent
 
 __all__ = ["SCORES", "Score", "make_score"]
 
@@ -152,7 +152,7 @@ class Importance(Score):
 
     def __call__(self, member: BaseAutoencoder, x: Tensor, found: Evidence) -> NDArray[Any]:
         module, latent = member.module_, member.module_.latent
-        if not isinstance(latent, GaussianLatent):
+        if not isinstance(latent, StochasticLatent):
             raise _needs_posterior(self.name, member)
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(_DRAWS, member.latent_dim_, generator=generator)
@@ -160,17 +160,14 @@ class Importance(Score):
 
         def bound(part: Tensor, condition: Tensor | None) -> Tensor:
             h = module.posterior(part)
-            log_variance = h.chunk(2, dim=1)[1]
             known = torch.nan_to_num(part, nan=0.0) if module.missing else part
             weights = []
             for draw in noise:
-                z = latent.at(h, draw)
+                z, ratio = latent.log_ratio(h, draw)
                 log_prob = module.likelihood.log_prob(module.decode_parameters(z), known)
                 if module.missing:
                     log_prob = log_prob.masked_fill(torch.isnan(part), 0.0)
-                # log p(z) − log q(z|x): the constants of the two Gaussians cancel.
-                ratio = 0.5 * (draw.square() + log_variance - z.square()).sum(1)
-                weights.append(log_prob.flatten(1).sum(1) + ratio)
+                weights.append(log_prob.flatten(1).sum(1) - ratio)
             return torch.logsumexp(torch.stack(weights), 0) - math.log(_DRAWS)
 
         return -map_rows(module, bound, x, None, cost=_DRAWS).astype(np.float64)

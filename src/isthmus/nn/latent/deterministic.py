@@ -19,11 +19,6 @@ class Deterministic(nn.Module):
     activation : str, default="identity"
         Name of the activation s, see `isthmus.nn.ACTIVATIONS`.
 
-    Attributes
-    ----------
-    n_parameters : int
-        Encoder outputs needed for each number of the code: 1.
-
     Examples
     --------
     >>> import torch
@@ -31,12 +26,15 @@ class Deterministic(nn.Module):
     tensor([[0., 2.]])
     """
 
-    n_parameters = 1
     stochastic = False
 
     def __init__(self, activation: str = "identity") -> None:
         super().__init__()
         self.activation = make_activation(activation)
+
+    def outputs(self, latent_dim: int) -> int:
+        """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
+        return latent_dim
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the code z (n, latent_dim) of the encoder's output h (n, latent_dim)."""

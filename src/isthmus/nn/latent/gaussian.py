@@ -1,22 +1,26 @@
-"""A Gaussian posterior with a diagonal covariance, and its divergence from the standard normal."""
+"""A Gaussian posterior with a diagonal covariance."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.prior import Prior
+from isthmus.nn.prior.normal import LOG_2PI
 
 __all__ = ["GaussianLatent"]
 
 
-class GaussianLatent(nn.Module):
-    """q(z|x) = N(μ(x), diag σ²(x)) with prior p(z) = N(0, I) (Kingma & Welling 2014).
+class GaussianLatent(StochasticLatent):
+    """q(z|x) = N(μ(x), diag σ²(x)) (Kingma & Welling 2014).
 
     The encoder gives μ and log σ² side by side: h has shape (n, 2 · latent_dim).
 
-    Attributes
+    Parameters
     ----------
-    n_parameters : int
-        Encoder outputs needed for each number of the code: 2.
+    prior : Prior, optional
+        p(z); N(0, I) when absent, for which the divergence has a closed form.
 
     Examples
     --------
@@ -27,13 +31,9 @@ class GaussianLatent(nn.Module):
     (tensor([[0., 0.]]), tensor([0.]))
     """
 
-    n_parameters = 2
-    stochastic = True
-
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw z = μ + σε (n, latent_dim), differentiable in μ and σ."""
-        noise = torch.empty_like(self.mean(h)).normal_(generator=generator)
-        return self.at(h, noise)
+    def __init__(self, prior: Prior | None = None) -> None:
+        super().__init__(prior)
+        self.closed_form = prior is None
 
     def at(self, h: Tensor, noise: Tensor) -> Tensor:
         """Return μ + σ · noise, for noise that is broadcast to (n, latent_dim)."""
@@ -44,14 +44,26 @@ class GaussianLatent(nn.Module):
         """Return the posterior mean μ (n, latent_dim)."""
         return h.chunk(2, dim=1)[0]
 
+    def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z = μ + σ · noise, and log q(z|x) − log p(z) (n,) in nats."""
+        z = self.at(h, noise)
+        log_variance = h.chunk(2, dim=1)[1]
+        log_q = -0.5 * (noise.square() + log_variance + LOG_2PI).sum(1)
+        return z, log_q - self.log_prior(z)
+
+    def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z = μ + σ · noise, and the divergence (n,), exact for the standard normal."""
+        if not self.closed_form:
+            return self.log_ratio(h, noise)
+        return self.at(h, noise), self.divergence(h)
+
     def divergence(self, h: Tensor) -> Tensor:
         """Return KL(q(z|x) ‖ p(z)) of each sample (n,), in nats."""
-        mean, log_variance = h.chunk(2, dim=1)
-        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        if not self.closed_form:
+            return super().divergence(h)
+        return self.divergences(h).sum(1)
 
-    def sample_prior(
-        self, n_samples: int, latent_dim: int, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Draw from the prior: (n_samples, latent_dim)."""
-        device = generator.device if generator is not None else None
-        return torch.randn(n_samples, latent_dim, generator=generator, device=device)
+    def divergences(self, h: Tensor) -> Tensor:
+        """Return KL(q(zⱼ|x) ‖ N(0, 1)) of each number of each code (n, latent_dim), in nats."""
+        mean, log_variance = h.chunk(2, dim=1)
+        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)

@@ -24,11 +24,6 @@ class NoisyCode(nn.Module):
     activation : str, default="tanh"
         Name of the activation s, see `isthmus.nn.ACTIVATIONS`.
 
-    Attributes
-    ----------
-    n_parameters : int
-        Encoder outputs needed for each number of the code: 1.
-
     Examples
     --------
     >>> import torch
@@ -39,7 +34,6 @@ class NoisyCode(nn.Module):
     True
     """
 
-    n_parameters = 1
     stochastic = False  # a score takes no draws: it is log p(x|z) at z = s(h)
 
     def __init__(self, noise: float, activation: str = "tanh") -> None:
@@ -48,6 +42,10 @@ class NoisyCode(nn.Module):
             raise InvalidInputError(f"noise: expected a number of at least 0; got {noise!r}")
         self.noise = float(noise)
         self.activation = make_activation(activation)
+
+    def outputs(self, latent_dim: int) -> int:
+        """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
+        return latent_dim
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw the code z (n, latent_dim) of the encoder's output h (n, latent_dim)."""

@@ -53,6 +53,14 @@ class Likelihood(nn.Module):
         """Return the value to show for x: the mean, except for classes (the most probable)."""
         return self.mean(parameters)
 
+    def expected_features(self, parameters: Tensor) -> Tensor:
+        """Return E[features(x)|z], in the shape that the encoder sees."""
+        return self.mean(parameters)
+
+    def each_feature(self, flags: Tensor) -> Tensor:
+        """Return for each of the `features` whether its value is flagged, in their shape."""
+        return flags
+
     def any_feature(self, flags: Tensor) -> Tensor:
         """Return for each value whether any of its `features` is flagged, in the shape of x."""
         return flags

@@ -59,6 +59,13 @@ class Categorical(Likelihood):
         one_hot = x.unsqueeze(1) == levels.view(-1, *[1] * (x.ndim - 1))  # NaN: no class at all
         return one_hot.to(x.dtype).flatten(1, 2)
 
+    def expected_features(self, parameters: Tensor) -> Tensor:
+        return self.probabilities(parameters).flatten(1, 2)
+
+    def each_feature(self, flags: Tensor) -> Tensor:
+        repeated: Tensor = flags.unsqueeze(1).expand(-1, self.n_classes, *flags.shape[1:])
+        return repeated.flatten(1, 2)
+
     def any_feature(self, flags: Tensor) -> Tensor:
         of_values: Tensor = flags.unflatten(1, (self.n_classes, -1))  # (n, K, channels, …)
         return of_values.any(1)

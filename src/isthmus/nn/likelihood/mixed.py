@@ -67,6 +67,16 @@ class Mixed(Likelihood):
         pieces = zip(self._likelihoods(), self._places, strict=True)
         return torch.cat([part.features(x[:, place]) for part, place in pieces], dim=1)
 
+    def expected_features(self, parameters: Tensor) -> Tensor:
+        pieces = zip(
+            self._likelihoods(), parameters.split(self._parameter_sizes(), dim=1), strict=True
+        )
+        return torch.cat([part.expected_features(piece) for part, piece in pieces], dim=1)
+
+    def each_feature(self, flags: Tensor) -> Tensor:
+        pieces = zip(self._likelihoods(), self._places, strict=True)
+        return torch.cat([part.each_feature(flags[:, place]) for part, place in pieces], dim=1)
+
     def any_feature(self, flags: Tensor) -> Tensor:
         pieces = zip(self._likelihoods(), flags.split(self._feature_sizes(), dim=1), strict=True)
         values = [part.any_feature(piece) for part, piece in pieces]

@@ -4,6 +4,7 @@ from isthmus.nn.networks.convolutional import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     auto_channels,
+    last_map,
 )
 from isthmus.nn.networks.dense import Dense, TiedDense
 from isthmus.nn.networks.recurrent import CELLS, RecurrentDecoder, RecurrentEncoder
@@ -17,4 +18,5 @@ __all__ = [
     "RecurrentEncoder",
     "TiedDense",
     "auto_channels",
+    "last_map",
 ]

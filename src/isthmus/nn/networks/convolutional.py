@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from isthmus.errors import InvalidInputError
 from isthmus.nn.activation import activation as make_activation
 from isthmus.nn.initialisation import Dropout, blank, initialise_
 
@@ -51,6 +52,34 @@ def _after(normalization: str | None, dims: int, channels: int, name: str) -> li
     return [*modules, make_activation(name)]
 
 
+def last_map(spatial: Sequence[int], channels: Sequence[int]) -> tuple[int, ...]:
+    """Return the size of the last feature map of an encoder with those channels.
+
+    Examples
+    --------
+    >>> last_map((28, 28), (32, 64))
+    (7, 7)
+    """
+    return _sizes(spatial, len(channels))[-1]
+
+
+def _check_local(
+    spatial: Sequence[int],
+    channels: Sequence[int],
+    size: int,
+    code_channels: int,
+    condition_dim: int,
+) -> None:
+    places = math.prod(last_map(spatial, channels))
+    if size != places * code_channels:
+        raise InvalidInputError(
+            f"code_channels: expected {places} places times {code_channels} to be the numbers at "
+            f"the end; got {size}"
+        )
+    if condition_dim:
+        raise InvalidInputError("code_channels: a code of places takes no condition; set it to 0")
+
+
 class _Stack(nn.Module):
     """Layers in a row, of which the dropout is handed the generator."""
 
@@ -78,12 +107,24 @@ class ConvolutionalEncoder(_Stack):
         Channels after each halving.
     activation, normalization, dropout, condition_dim, generator
         As in `Dense`; a condition is laid beside the flattened features.
+    code_channels : int, default=0
+        Where above 0, a convolution of size 1 gives so many numbers at each place of the last
+        feature map, in place of the linear layer: `out` of them, place by place. It takes no
+        condition.
+
+    Raises
+    ------
+    InvalidInputError
+        If `out` is not what the places need, or with a condition besides.
 
     Examples
     --------
     >>> import torch
     >>> ConvolutionalEncoder((3, 17, 5), 8, (16, 32))(torch.zeros(2, 3, 17, 5)).shape
     torch.Size([2, 8])
+    >>> local = ConvolutionalEncoder((3, 17, 5), 5 * 2 * 4, (16, 32), code_channels=4)
+    >>> local(torch.zeros(2, 3, 17, 5)).shape
+    torch.Size([2, 40])
     """
 
     def __init__(
@@ -96,10 +137,12 @@ class ConvolutionalEncoder(_Stack):
         normalization: str | None = None,
         dropout: float = 0.0,
         condition_dim: int = 0,
+        code_channels: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         dims = len(in_shape) - 1
+        self.code_channels = code_channels
         self.layers = nn.ModuleList()
         for before, after in zip([in_shape[0], *channels], channels, strict=False):
             convolution = blank(
@@ -109,8 +152,12 @@ class ConvolutionalEncoder(_Stack):
             self.layers.extend(_after(normalization, dims, after, activation))
             if dropout:
                 self.layers.append(Dropout(dropout))
-        flat = channels[-1] * math.prod(_sizes(in_shape[1:], len(channels))[-1])
-        self.head = blank(nn.Linear, flat + condition_dim, out)
+        if code_channels:
+            _check_local(in_shape[1:], channels, out, code_channels, condition_dim)
+            self.head = blank(_CONVOLUTION[dims], channels[-1], code_channels, kernel_size=1)
+        else:
+            flat = channels[-1] * math.prod(_sizes(in_shape[1:], len(channels))[-1])
+            self.head = blank(nn.Linear, flat + condition_dim, out)
         initialise_(self, generator)
 
     def forward(
@@ -120,7 +167,11 @@ class ConvolutionalEncoder(_Stack):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Map `x` (n, *in_shape) to (n, out)."""
-        h = self._run(self.layers, x, generator).flatten(1)
+        h = self._run(self.layers, x, generator)
+        if self.code_channels:
+            places: Tensor = self.head(h).movedim(1, -1).flatten(1)
+            return places
+        h = h.flatten(1)
         if condition is not None:
             h = torch.cat([h, condition], dim=1)
         code: Tensor = self.head(h)
@@ -140,6 +191,13 @@ class ConvolutionalDecoder(_Stack):
         The encoder's channels, in the encoder's order.
     activation, normalization, dropout, condition_dim, generator
         As in `Dense`.
+    code_channels : int, default=0
+        As in `ConvolutionalEncoder`: a convolution of size 1 in place of the linear layer.
+
+    Raises
+    ------
+    InvalidInputError
+        As `ConvolutionalEncoder`.
 
     Examples
     --------
@@ -158,13 +216,19 @@ class ConvolutionalDecoder(_Stack):
         normalization: str | None = None,
         dropout: float = 0.0,
         condition_dim: int = 0,
+        code_channels: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         dims = len(out_shape) - 1
         sizes = _sizes(out_shape[1:], len(channels))
+        self.code_channels = code_channels
         self.first_shape = (channels[-1], *sizes[-1])
-        self.first = blank(nn.Linear, latent_dim + condition_dim, math.prod(self.first_shape))
+        if code_channels:
+            _check_local(out_shape[1:], channels, latent_dim, code_channels, condition_dim)
+            self.first = blank(_CONVOLUTION[dims], code_channels, channels[-1], kernel_size=1)
+        else:
+            self.first = blank(nn.Linear, latent_dim + condition_dim, math.prod(self.first_shape))
         self.layers = nn.ModuleList([make_activation(activation)])
         outputs = [*reversed(channels[:-1]), out_shape[0]]
         for i, (before, after) in enumerate(zip(reversed(channels), outputs, strict=True)):
@@ -194,6 +258,9 @@ class ConvolutionalDecoder(_Stack):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Map a code (n, latent_dim) to (n, *out_shape)."""
-        h = z if condition is None else torch.cat([z, condition], dim=1)
-        h = self.first(h).unflatten(1, self.first_shape)
+        if self.code_channels:
+            h = self.first(z.unflatten(1, (*self.first_shape[1:], -1)).movedim(-1, 1))
+        else:
+            h = z if condition is None else torch.cat([z, condition], dim=1)
+            h = self.first(h).unflatten(1, self.first_shape)
         return self._run(self.layers, h, generator)
