@@ -71,18 +71,35 @@ def test_samples_are_kept_by_a_file(tmp_path):
     loaded = isthmus.load(tmp_path / "model.safetensors")
     assert np.array_equal(loaded.sample(5, random_state=1), expected)
     header, tensors = read_tensor_file(tmp_path / "model.safetensors", "model")
-    for change in ("missing", "shape", "kind"):
+    for change in ("missing", "shape", "layers", "kind"):
         damaged, values = {**header}, dict(tensors)
         if change == "missing":
             del values["density.mean"]
         elif change == "shape":
             values["density.mean"] = values["density.mean"][:, :2].clone()
+        elif change == "layers":  # refused before they are built, which would take hours
+            damaged["density"] = {"kind": "flow", "options": {"n_layers": 10**9}}
         else:
             damaged["density"] = {**header["density"], "kind": "vamp"}
         write_tensor_file(tmp_path / "damaged.safetensors", "model", damaged, values)
         with pytest.raises((ModelFileError, InvalidInputError)):
             isthmus.load(tmp_path / "damaged.safetensors")
-    assert not hasattr(model.fit(digits()), "density_")  # it was of other weights
+    # It is of the codes of these weights, and of no others.
+    assert not hasattr(loaded.partial_fit(digits()[:50]), "density_")
+    assert not hasattr(model.fit(digits()), "density_")
+
+
+@pytest.mark.parametrize("options", ["prior_options", "latent_options"])
+def test_a_file_that_claims_a_billion_layers(options, tmp_path):
+    model = VariationalAutoencoder(
+        latent_dim=2, prior="flow", posterior="flow", max_epochs=1, random_state=0
+    )
+    model.fit(digits()[:50]).save(tmp_path / "model.safetensors")
+    header, tensors = read_tensor_file(tmp_path / "model.safetensors", "model")
+    header["architecture"][options]["n_layers"] = 10**9
+    write_tensor_file(tmp_path / "damaged.safetensors", "model", header, tensors)
+    with pytest.raises(ModelFileError, match="fewer weights than layers"):
+        isthmus.load(tmp_path / "damaged.safetensors")
 
 
 def test_draws_have_the_spread_of_the_data():

@@ -15,13 +15,12 @@ import torch
 from torch import nn
 
 from isthmus.errors import InvalidInputError
+from isthmus.models.latents import make_latent
 from isthmus.nn import (
     AdversarialModule,
     AutoencoderModule,
     Bernoulli,
-    BernoulliLatent,
     Categorical,
-    CategoricalLatent,
     ConditionalAdversarialModule,
     ContinuousBernoulli,
     ConvolutionalDecoder,
@@ -30,15 +29,9 @@ from isthmus.nn import (
     Critic,
     CriticisedModule,
     Dense,
-    Deterministic,
     FactorModule,
-    FiniteScalar,
-    FlowLatent,
-    FlowPrior,
-    Gained,
     GANModule,
     Gaussian,
-    GaussianLatent,
     HypersphericalModule,
     ImportanceWeightedModule,
     LadderLatent,
@@ -46,24 +39,15 @@ from isthmus.nn import (
     Laplace,
     Latent,
     Likelihood,
-    Matched,
     Mixed,
-    MixturePrior,
-    NoisyCode,
     Penalty,
     PredictiveSparseModule,
-    Prior,
     RecurrentDecoder,
     RecurrentEncoder,
     TiedDense,
-    TopK,
     UnbiasedModule,
     VAEGANModule,
-    VampPrior,
-    VectorQuantized,
-    VonMisesFisher,
 )
-from isthmus.nn.latent.ladder import split_levels
 from isthmus.nn.module import check_shapes
 from isthmus.nn.networks import CELLS
 
@@ -73,7 +57,6 @@ __all__ = [
     "LikelihoodSpec",
     "build",
     "make_likelihood",
-    "make_prior",
 ]
 
 # A model file may name these and no others.
@@ -227,81 +210,6 @@ def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
     return likelihood
 
 
-def make_prior(
-    name: str,
-    latent_dim: int,
-    feature_shape: Sequence[int],
-    options: Mapping[str, float],
-    generator: torch.Generator | None = None,
-) -> Prior | None:
-    """Return the prior of a name; None for the standard normal, of which everything is known.
-
-    Parameters
-    ----------
-    name : {"normal", "mixture", "vamp", "flow"}
-        Which.
-    latent_dim : int
-        Numbers in the code.
-    feature_shape : sequence of int
-        What the encoder sees of a sample: the shape of the pseudo-inputs of "vamp".
-    options : mapping of str to float
-        Its keyword arguments.
-    generator : torch.Generator, optional
-        Where its initial values come from.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such prior.
-    """
-    given: dict[str, Any] = {**options, "generator": generator}
-    if name == "normal":
-        return None
-    if name == "mixture":
-        return MixturePrior(latent_dim, **given)
-    if name == "vamp":
-        return VampPrior(feature_shape, **given)
-    if name == "flow":
-        return FlowPrior(latent_dim, **given)
-    raise InvalidInputError(f"prior: expected 'normal', 'mixture', 'vamp' or 'flow'; got {name!r}")
-
-
-def _make_latent(
-    architecture: Architecture, likelihood: Likelihood, generator: torch.Generator | None
-) -> Latent:
-    size = architecture.latent_dim
-    channels, *spatial = architecture.module_shape
-    features = (likelihood.feature_channels(channels), *spatial)
-    prior = make_prior(architecture.prior, size, features, architecture.prior_options, generator)
-    given: dict[str, Any] = dict(architecture.latent_options)
-    if architecture.latent == "gaussian":
-        return GaussianLatent(prior)
-    if architecture.latent == "flow":
-        return FlowLatent(size, prior, generator=generator, **given)
-    if architecture.latent == "matched":
-        return Matched(architecture.latent_activation, **given)
-    if architecture.latent == "topk":
-        return TopK(architecture.k, architecture.latent_activation, architecture.alpha)
-    if architecture.latent == "gained":
-        return Gained(architecture.latent_dim, architecture.latent_activation)
-    if architecture.latent == "vector_quantized":
-        return VectorQuantized(size, generator=generator, **given)
-    if architecture.latent == "finite_scalar":
-        return FiniteScalar(size, generator=generator, **given)
-    if architecture.latent == "categorical":
-        return CategoricalLatent(**given)
-    if architecture.latent == "bits":
-        return BernoulliLatent(**given)
-    if architecture.latent == "von_mises_fisher":
-        return VonMisesFisher()
-    if architecture.latent == "ladder":
-        levels = given.pop("levels", None) or split_levels(size)
-        return LadderLatent(levels, generator=generator, **given)
-    if architecture.latent == "noisy":
-        return NoisyCode(architecture.noise, architecture.latent_activation)
-    return Deterministic(architecture.latent_activation)
-
-
 def build(
     architecture: Architecture,
     generator: torch.Generator | None = None,
@@ -329,7 +237,7 @@ def build(
         If networks of the user's own do not fit.
     """
     likelihood = make_likelihood(architecture.likelihood)
-    latent = _make_latent(architecture, likelihood, generator)
+    latent = make_latent(architecture, likelihood, generator)
     if architecture.network == "custom":
         if custom is None:
             raise InvalidInputError(

@@ -176,6 +176,8 @@ class BaseAutoencoder(
             describe(self, array, y)
         x, condition = self._inputs(array, y)
         check_size(x)
+        for name in ("density_", "_density"):  # it is of codes that move now
+            self.__dict__.pop(name, None)
         fitting.partial_fit(self, x, condition)
         return self
 

@@ -13,8 +13,8 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import make_prior
 from isthmus.models.fitting import draw_seed
+from isthmus.models.latents import make_prior
 from isthmus.nn import FlowPrior, MixturePrior, Prior
 
 __all__ = ["DENSITIES", "density_from_json", "fit_density"]

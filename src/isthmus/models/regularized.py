@@ -105,20 +105,3 @@ class RegularizedAutoencoder(BaseAutoencoder):
         """
         super().fit(X, y)
         return self.fit_density(X, kind=self.density, random_state=self.random_state)
-
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Train one epoch on some rows; call `fit_density` before `sample` when all are seen.
-
-        Parameters
-        ----------
-        X, y
-            See `Autoencoder.partial_fit`.
-
-        Returns
-        -------
-        self
-        """
-        super().partial_fit(X, y)
-        for name in ("density_", "_density"):
-            self.__dict__.pop(name, None)
-        return self

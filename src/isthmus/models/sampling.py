@@ -42,7 +42,7 @@ class CodeSampling:
 
         A model whose code has no prior can be sampled so, and one that has often samples better:
         the codes of the data rarely fill their prior (Ghosh et al. 2020, arXiv:1903.12436). It is
-        kept with the model, and in its file, until the next fit.
+        kept with the model, and in its file, until the next `fit` or `partial_fit`.
 
         Parameters
         ----------

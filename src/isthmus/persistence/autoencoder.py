@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from isthmus._version import __version__
@@ -183,8 +183,8 @@ def _module(
     from isthmus.models.architecture import build
 
     sizes = (architecture.hidden, architecture.channels, architecture.critic_hidden)
-    if max(map(len, sizes)) > len(weights):
-        raise ModelFileError(f"{path} is damaged: it has fewer weights than layers")
+    options = (architecture.latent_options, architecture.prior_options)
+    _check_layers((*map(len, sizes), *map(_n_layers, options)), weights, path)
     if architecture.network == "custom":
         module = build(architecture, custom=copy.deepcopy(network))
     else:
@@ -202,11 +202,25 @@ def _density(
 
     from isthmus.models.density import density_from_json
 
+    _check_layers([_n_layers(description["options"])], values, path)
     with torch.device("meta"):
         density = density_from_json(description, latent_dim)
     _check_forms(density, values, path, "density")
     density.load_state_dict(dict(values), assign=True)
     return density.eval().requires_grad_(False)
+
+
+def _n_layers(options: Mapping[str, Any]) -> float:
+    """Return the layers that a flow is to have, of the options of a code or of a prior."""
+    return float(options.get("n_layers", 0))
+
+
+def _check_layers(
+    counts: Iterable[float], weights: Mapping[str, Tensor], path: str | os.PathLike[str]
+) -> None:
+    """Refuse more layers than there are weights for, before they are built."""
+    if not max(counts) <= len(weights):
+        raise ModelFileError(f"{path} is damaged: it has fewer weights than layers")
 
 
 def _check_forms(
