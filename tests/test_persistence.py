@@ -66,6 +66,7 @@ CASES = {
     "classes": ("autoencoder", {}, RNG.integers(0, 3, (40, 4)), None),
     "minmax": ("autoencoder", {"likelihood": "continuous_bernoulli"}, TABLE, None),
     "linear": ("autoencoder", {"hidden_layer_sizes": ()}, TABLE, None),
+    "levels": ("variational", {"likelihood": "discretized_logistic"}, IMAGES, None),
     "one column": ("autoencoder", {}, TABLE[:, :1], None),
 }
 
@@ -333,16 +334,11 @@ print(model.transform(np.load(sys.argv[2])).tobytes().hex())
 """
 
 
-def test_loading_unpickles_nothing(tmp_path):
+def test_loading_unpickles_nothing(tmp_path, forks):
     model, X, _ = fitted("variational, table")
     model.save(tmp_path / "m.safetensors")
     np.save(tmp_path / "x.npy", X)
-    done = subprocess.run(
-        [sys.executable, "-c", NO_PICKLE, tmp_path / "m.safetensors", tmp_path / "x.npy"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forks.python(NO_PICKLE, tmp_path / "m.safetensors", tmp_path / "x.npy")
     assert done.returncode == 0, done.stderr
     # In a process of its own, and so with its own number of threads: near, not the same bytes.
     np.testing.assert_allclose(

@@ -149,6 +149,55 @@ def test_explicit_choices_are_obeyed(model, likelihood, scaling):
     assert fitted.history_["reconstruction"][-1] < fitted.history_["reconstruction"][0]
 
 
+@pytest.mark.parametrize("as_fractions", [False, True])
+def test_levels_as_whole_numbers_and_as_fractions_are_one(as_fractions):
+    whole = RNG.integers(0, 17, size=(60, 5)).astype(float)
+    X = whole / 16 if as_fractions else whole
+    model = VariationalAutoencoder(**QUICK, likelihood="discretized_logistic:17").fit(X)
+    assert model.scaler_.method == ("none" if as_fractions else "levels:17")
+    drawn = model.sample(50, output="draw", random_state=0) * (16 if as_fractions else 1)
+    np.testing.assert_allclose(drawn, np.rint(drawn), atol=1e-5)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 16
+    other = VariationalAutoencoder(**QUICK, likelihood="discretized_logistic:17").fit(whole)
+    # Probabilities do not know the units, and are never above 1.
+    np.testing.assert_allclose(model.score_samples(X), other.score_samples(whole), rtol=1e-5)
+    assert (model.score_samples(X) < 0).all()
+
+
+def test_bytes_have_256_levels():
+    model = Autoencoder(**QUICK, likelihood="discretized_logistic").fit(BYTES)
+    assert model.likelihood_ == "discretized_logistic:256"
+    assert model.scaler_.scale == pytest.approx(255.0)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "X", "message"),
+    [
+        ("discretized_logistic:3", [[0.0, 1.0], [0.4, 0.5]], "multiples of 1/2; got values in bet"),
+        ("discretized_logistic:3", [[0, 1], [2, 3]], "name as many levels as there are"),
+        ("discretized_logistic:3", [[0, 1], [2, -1]], "got -0.5 to 1 after scaling"),
+        ("discretized_logistic", [[0, 1], [2, 3]], "name the number of levels, such as"),
+        ("discretized_logistic:1", [[0, 1], [0, 1]], "'discretized_logistic:K' with K of at least"),
+        (["gaussian", "discretized_logistic:3"], [[0.3, 0], [5, 3]], "in column 1"),
+    ],
+)
+def test_what_are_no_levels_is_refused(likelihood, X, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        Autoencoder(**QUICK, likelihood=likelihood).fit(np.array(X, dtype=float))
+    assert "\n" not in str(caught.value)
+
+
+def test_levels_beside_other_columns():
+    X = np.column_stack([RNG.normal(5, 3, 60), RNG.integers(0, 6, 60)])
+    likelihood = ["gaussian", "discretized_logistic:6"]
+    model = Autoencoder(**QUICK, likelihood=likelihood, scaling="standard").fit(X)
+    np.testing.assert_allclose(model.scaler_.scale, [X[:, 0].std(), 5.0])
+    np.testing.assert_allclose(model.scaler_.shift, [X[:, 0].mean(), 0.0])
+    with pytest.raises(InvalidInputError, match="scaling: levels are brought to 0"):
+        Autoencoder(**QUICK, likelihood="discretized_logistic:6", scaling="standard").fit(X[:, 1:])
+
+
 def test_minmax_runs_from_0_to_1():
     model = Autoencoder(**QUICK, scaling="minmax").fit(REAL)
     scaled = model.scaler_.forward(REAL, model.schema_)

@@ -16,6 +16,7 @@ from isthmus.nn import (
     Bernoulli,
     Categorical,
     ContinuousBernoulli,
+    DiscretizedLogistic,
     Gaussian,
     Laplace,
     Likelihood,
@@ -78,6 +79,25 @@ def mixed_reference(parameters, x):
     return torch.stack([columns[i] for i in range(5)], dim=1)
 
 
+LEVELS = 9
+
+
+def discretized_logistic_reference(parameters, x):
+    """log of the difference of the distribution function at the borders of a level."""
+    location, raw = (part.numpy() for part in parameters.detach().chunk(2, dim=1))
+    scale = 0.1 * np.exp(6 * np.tanh(raw / 6))
+    gap = 1 / (LEVELS - 1)
+    values = x.numpy()
+    upper = np.where(values > 1 - gap / 2, np.inf, values + gap / 2)
+    lower = np.where(values < gap / 2, -np.inf, values - gap / 2)
+    logistic = stats.logistic(location + 0.5, scale)
+    # From the side where the tail is thin: a difference of numbers near 1 has no digits.
+    right = lower > location + 0.5
+    larger = np.where(right, logistic.logsf(lower), logistic.logcdf(upper))
+    smaller = np.where(right, logistic.logsf(upper), logistic.logcdf(lower))
+    return torch.from_numpy(larger + np.log(-np.expm1(smaller - larger)))
+
+
 def real(shape, generator):
     return 2 * torch.randn(shape, generator=generator, dtype=F64)
 
@@ -92,6 +112,10 @@ def binary(shape, generator):
 
 def classes(shape, generator):
     return torch.randint(0, 4, shape, generator=generator).to(F64)
+
+
+def levels(shape, generator):
+    return torch.randint(0, LEVELS, shape, generator=generator).to(F64) / (LEVELS - 1)
 
 
 def mixed_data(shape, generator):
@@ -139,6 +163,9 @@ CASES = {
         lambda: Categorical(4),
         lambda p, x: D.Categorical(logits=class_last(p, 4)).log_prob(x),
         classes,
+    ),
+    "discretized_logistic": Case(
+        lambda: DiscretizedLogistic(LEVELS), discretized_logistic_reference, levels
     ),
     "mixed": Case(mixed_likelihood, mixed_reference, mixed_data, table_only=True),
 }
@@ -240,6 +267,28 @@ def test_probabilities_sum_to_one(likelihood, n_values):
     assert likelihood.log_prob(row, x).exp().sum().item() == pytest.approx(1, abs=1e-12)
 
 
+@settings(max_examples=100, deadline=None)
+@given(location=st.floats(-3, 3), raw=st.floats(-30, 30), n_levels=st.integers(2, 300))
+def test_levels_share_all_of_the_probability(location, raw, n_levels):
+    likelihood = DiscretizedLogistic(n_levels)
+    x = torch.linspace(0, 1, n_levels, dtype=F64)[:, None]
+    row = torch.tensor([[location, raw]], dtype=F64).expand(n_levels, -1)
+    log_prob = likelihood.log_prob(row, x)
+    assert log_prob.exp().sum().item() == pytest.approx(1, abs=1e-12)
+    assert (log_prob <= 0).all()
+    single = likelihood.log_prob(row.float(), x.float())
+    torch.testing.assert_close(single.double(), log_prob, rtol=2e-3, atol=1e-3)
+    # A value near a level is that level.
+    near = x + 0.4 / (n_levels - 1) * torch.sin(torch.arange(n_levels, dtype=F64))[:, None]
+    torch.testing.assert_close(likelihood.log_prob(row, near), log_prob)
+    mean = (log_prob.exp() * x).sum().item()
+    gap = 1 / (n_levels - 1)
+    found = likelihood.mean(row[:1]).item()
+    assert abs(found - mean) <= 0.5 * gap + 1e-9
+    if 0.1 * np.exp(6 * np.tanh(raw / 6)) > 2 * gap:
+        assert abs(found - mean) < 0.02 * gap
+
+
 # mean, prediction and samples ---------------------------------------------------------------------
 
 
@@ -307,11 +356,26 @@ def test_samples_follow_the_distribution(likelihood, row, reference):
     [
         (Bernoulli(), [1.5], [1 - stats.logistic.cdf(1.5), stats.logistic.cdf(1.5)]),
         (Categorical(3), [0.0, 2.0, -1.0], np.exp([0, 2, -1]) / np.exp([0, 2, -1]).sum()),
+        (
+            DiscretizedLogistic(4),
+            [0.2, 0.6],
+            np.diff(
+                [
+                    0,
+                    *stats.logistic(0.7, 0.1 * np.exp(6 * np.tanh(0.1))).cdf([1 / 6, 0.5, 5 / 6]),
+                    1,
+                ]
+            ),
+        ),
     ],
 )
 def test_samples_of_classes_have_the_probabilities(likelihood, row, probabilities):
     n = 20_000
-    values = sampled(likelihood, row, n).numpy().ravel().astype(int)
+    values = sampled(likelihood, row, n).numpy().ravel()
+    if isinstance(likelihood, DiscretizedLogistic):
+        values = values * (likelihood.n_levels - 1)
+    np.testing.assert_allclose(values, np.rint(values), atol=1e-9)
+    values = np.rint(values).astype(int)
     counts = np.bincount(values, minlength=len(probabilities))
     assert stats.chisquare(counts, n * np.asarray(probabilities)).pvalue > 1e-3
 
@@ -421,6 +485,7 @@ def test_mixed_puts_columns_back_in_order():
         (lambda: Gaussian(0), "scale: expected a number above 0"),
         (lambda: Gaussian(float("nan")), "scale: expected a number above 0"),
         (lambda: Laplace("large"), "scale: .*'learned' or 'predicted'; got 'large'"),
+        (lambda: DiscretizedLogistic(1), "n_levels: expected at least 2; got 1"),
         (lambda: Categorical(1), "n_classes: expected at least 2; got 1"),
         (lambda: Mixed([(Gaussian(), [0, 2])]), "parts: expected every column"),
         (lambda: Mixed([(Gaussian(), [0, 1]), (Bernoulli(), [1])]), "parts: expected every column"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import options
+from isthmus.cli.detect_options import SAVED, check_places, check_reading, check_use, suited
 from isthmus.cli.options import Reading
 from isthmus.cli.output import show_json, show_table
 from isthmus.cli.source import check_exists
 from isthmus.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from isthmus.applications.anomaly import AnomalyDetector
     from isthmus.cli.detect_result import Result
 
 __all__ = ["detect"]
-
-_SAVED = ".safetensors"
 
 
 def detect(
@@ -160,8 +157,8 @@ def detect(
     if top < 1:
         raise InvalidInputError(f"--top: a whole number of at least 1 is expected, got {top}")
     check_exists(train, *([] if score is None else [score]))
-    fitted = train.suffix.lower() == _SAVED and train.is_file()
-    _check_use(
+    fitted = train.suffix.lower() == SAVED and train.is_file()
+    check_use(
         fitted,
         given_to_fit={
             "--model": model,
@@ -181,7 +178,7 @@ def detect(
     )
     if save is None and score is None:
         save = Path("detector.safetensors")
-    _check_places(output, report, save, [p for p in (train, score) if p is not None])
+    check_places(output, report, save, [p for p in (train, score) if p is not None])
     if tail == "pot" and false_alarm_rate is None:
         raise InvalidInputError("--tail: pot needs the rate to extrapolate to, --false-alarm-rate")
     if false_alarm_rate is not None and contamination is not None:
@@ -189,15 +186,17 @@ def detect(
             "--contamination: the line is drawn by it or by --false-alarm-rate; give one of them"
         )
 
-    from isthmus.cli.detect_result import describe_fit, result_of, rows_for_people
+    from isthmus.cli.detect_fit import fit_detector, load_detector, redraw, unfitted
+    from isthmus.cli.detect_result import result_of
     from isthmus.cli.detect_rows import tell_unscored
+    from isthmus.cli.detect_words import describe_fit, rows_for_people
 
     seconds: dict[str, float] = {}
     inputs = [path for path in (None if fitted else train, score) if path is not None]
-    _check_reading(reading, inputs)
+    check_reading(reading, inputs)
     if fitted:
-        detector = _load(train)
-        _redraw(detector, false_alarm_rate, tail)
+        detector = load_detector(train)
+        redraw(detector, false_alarm_rate, tail)
         n_rows = None
     else:
         given = {
@@ -207,8 +206,8 @@ def detect(
             "scores": scores,
             "random_state": seed,
         }
-        detector = _unfitted(model, settings or [], given)
-        n_rows = _fit(detector, train, _suited(reading, train), labels, quiet, seconds)
+        detector = unfitted(model, settings or [], given)
+        n_rows = fit_detector(detector, train, suited(reading, train), labels, quiet, seconds)
     if save is not None:
         detector.save(save)
     result: Result | None = None
@@ -217,7 +216,7 @@ def detect(
             result = result_of(
                 detector,
                 score,
-                _suited(reading, score),
+                suited(reading, score),
                 labels,
                 most=top,
                 same=score.resolve() == train.resolve(),
@@ -226,7 +225,7 @@ def detect(
             )
         tell_unscored(result.scored, score)
         if output is not None:
-            from isthmus.cli.detect_result import write
+            from isthmus.cli.detect_write import write
 
             write(output, result, alarms_only=alarms_only)
         if report is not None:
@@ -242,177 +241,6 @@ def detect(
         show_json(found)
     elif not quiet:
         show_table("", rows_for_people(found))
-
-
-def _check_use(
-    fitted: bool,
-    *,
-    given_to_fit: dict[str, Any],
-    given_to_score: dict[str, Any],
-    score: Path | None,
-    save: Path | None,
-) -> None:
-    if fitted:
-        for option, value in given_to_fit.items():
-            if value is not None:
-                raise InvalidInputError(
-                    f"{option}: is for a fit, and TRAIN is a detector that is fitted; leave it "
-                    "out, or give training rows"
-                )
-        if score is None and save is None:
-            raise InvalidInputError(
-                "--score: is missing, and TRAIN is a detector that is fitted; name the rows to "
-                "judge (isthmus info shows the detector)"
-            )
-    if score is None:
-        for option, value in given_to_score.items():
-            if value is not None:
-                raise InvalidInputError(f"{option}: needs rows to judge; name them with --score")
-    elif given_to_score["--alarms-only"] and given_to_score["--output"] is None:
-        raise InvalidInputError("--alarms-only: is for the file that --output names; name one")
-
-
-def _check_places(
-    output: Path | None, report: Path | None, save: Path | None, inputs: list[Path]
-) -> None:
-    """Refuse places that cannot be written now, and not after the work."""
-    from isthmus.data import files
-
-    if output is not None:
-        packed = output.name.lower().endswith(".gz")
-        name = Path(output.name.lower().removesuffix(".gz"))
-        if name.suffix not in (".csv", ".tsv") and (name.suffix != ".parquet" or packed):
-            raise InvalidInputError(
-                f"{output}: a table is written here; expected .csv, .tsv (also with .gz) or "
-                ".parquet"
-            )
-        files.check_writable(output)
-    if report is not None:
-        files.check_writable(report, suffixes=(".html", ".htm"))
-    if save is not None:
-        files.check_writable(save, suffixes=(_SAVED,))
-    seen = {path.resolve(): "is read from" for path in inputs}
-    for path in (output, report, save):
-        if path is None or (path == save and path in inputs):
-            continue
-        if (place := path.resolve()) in seen:
-            raise InvalidInputError(f"{path}: this file {seen[place]} as well; name another")
-        seen[place] = "is written to"
-
-
-def _check_reading(reading: Reading, paths: list[Path]) -> None:
-    """Refuse an option about reading that none of the inputs takes."""
-    for option, name in (
-        ("--header", "header"),
-        ("--image-size", "image_size"),
-        ("--mode", "mode"),
-        ("--key", "key"),
-    ):
-        given = getattr(reading, name) is not None
-        if given and all(getattr(_suited(reading, path), name) is None for path in paths):
-            raise InvalidInputError(
-                f"{option}: it does nothing for {' and '.join(map(str, paths))}; leave it out"
-            )
-
-
-def _suited(reading: Reading, path: Path) -> Reading:
-    """Leave out what is not about this kind of file: TRAIN and NEW may be of two kinds."""
-    from isthmus.cli.detect_rows import is_table
-    from isthmus.data.files.images import IMAGE_SUFFIXES
-
-    suffix = path.suffix.lower()
-    images = path.is_dir() or suffix in IMAGE_SUFFIXES
-    text = is_table(path) and suffix != ".parquet"
-    return Reading(
-        None if images else reading.target,
-        None if images else reading.drop,
-        reading.header if text else None,
-        reading.image_size if images else None,
-        reading.mode if images else None,
-        reading.key if suffix == ".npz" else None,
-    )
-
-
-def _load(path: Path) -> AnomalyDetector:
-    from isthmus.applications.anomaly import AnomalyDetector
-    from isthmus.cli.source import load_model
-
-    detector = load_model(path, detectors=True)
-    if not isinstance(detector, AnomalyDetector):
-        raise InvalidInputError(
-            f"{path}: a detector of `isthmus detect` is expected, this is a "
-            f"{type(detector).__name__}; give training rows, and the kind of model with --model"
-        )
-    return detector
-
-
-def _redraw(detector: AnomalyDetector, rate: float | None, tail: str | None) -> None:
-    """Draw the line of a fitted detector anew, on the rows that it held out."""
-    if rate is None:
-        if tail is not None:
-            raise InvalidInputError("--tail: needs the rate, --false-alarm-rate, as well")
-        return
-    if detector.calibration_ is None:
-        raise InvalidInputError(
-            "--false-alarm-rate: the detector holds no held-out rows to count on; fit it again"
-        )
-    detector.redraw(rate, tail or "conformal")
-
-
-def _unfitted(model: str | None, assignments: list[str], given: dict[str, Any]) -> AnomalyDetector:
-    """Build the detector from the words of the command line."""
-    import inspect
-
-    from isthmus.applications.anomaly import AnomalyDetector
-    from isthmus.cli.fit import _estimator_type, _tuple
-    from isthmus.cli.settings import check_names, parse_assignments, parse_value
-
-    own = [n for n in inspect.signature(AnomalyDetector).parameters if n not in ("estimator",)]
-    assigned = parse_assignments(assignments)
-    if "verbose" in assigned:
-        raise InvalidInputError("verbose: progress is shown on a terminal; --quiet turns it off")
-    values = {name: value for name, value in assigned.items() if name in own}
-    of_model = {name: value for name, value in assigned.items() if name not in own}
-    for name, value in given.items():
-        if value is not None and name in values:
-            option = {"random_state": "seed"}.get(name, name).replace("_", "-")
-            raise InvalidInputError(f"--{option}: {name} is given with --set as well; once will do")
-        if value is not None:
-            values[name] = parse_value(value) if name == "scores" else value
-    values.setdefault("random_state", 0)
-    if model is not None:
-        name, kind = _estimator_type(model)
-        check_names(of_model, kind, name)
-        values["estimator"] = kind(**{n: _tuple(kind, n, v) for n, v in of_model.items()})
-    elif of_model:
-        raise InvalidInputError(
-            f"--set: {next(iter(of_model))} is a parameter of one model, and none is named; add "
-            "--model autoencoder, for example"
-        )
-    detector = AnomalyDetector(**values)
-    from isthmus.applications.anomaly.parameters import check_detector
-
-    check_detector(detector)
-    return detector
-
-
-def _fit(
-    detector: AnomalyDetector,
-    train: Path,
-    reading: Reading,
-    labels: str | None,
-    quiet: bool,
-    seconds: dict[str, float],
-) -> int:
-    from isthmus.cli.detect_rows import training_rows
-
-    rows = training_rows(train, reading, labels)
-    detector.verbose = int(not quiet and sys.stderr.isatty())
-    start = time.perf_counter()
-    detector.fit(rows)
-    seconds["fit"] = time.perf_counter() - start
-    detector.verbose = 0
-    return len(rows)
 
 
 @contextmanager

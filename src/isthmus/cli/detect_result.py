@@ -1,10 +1,10 @@
-"""What was found in new rows: alarms, groups, drift, measures; as a table, as JSON, in words."""
+"""What was found in new rows: alarms, groups, drift, measures."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,6 @@ import numpy as np
 from isthmus.cli.detect_reasons import reasons_of
 from isthmus.cli.detect_rows import Scored, score_rows
 from isthmus.cli.options import Reading
-from isthmus.cli.output import readable_bytes
-from isthmus.cli.summary import calibration_in_words, percent, threshold_in_words
-from isthmus.errors import require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,9 +21,8 @@ if TYPE_CHECKING:
     from isthmus.applications.anomaly import AnomalyDetector, Drift, Explanation
     from isthmus.evaluation.detection import DetectionMetrics
 
-__all__ = ["Result", "describe_fit", "result_of", "rows_for_people", "write"]
+__all__ = ["Result", "result_of"]
 
-_CHUNK = 100_000
 _SHOWN = 5
 _FEWEST_FOR_DRIFT = 20
 _MOST_COUNTED = 10_000
@@ -93,6 +89,14 @@ class Result:
         """Return the name of a row, or its number."""
         return str(row) if self.scored.names is None else self.scored.names[row]
 
+    def label(self, row: int) -> str:
+        """Return "anomaly", "normal", "unscored", or "" where no line was drawn."""
+        if row in self.scored.unscored:
+            return "unscored"
+        if self.line is None:
+            return ""
+        return "anomaly" if self.alarms[row] else "normal"
+
     def group_sizes(self) -> list[int]:
         """Return how many alarms each group has, the largest first."""
         sizes: list[int] = np.bincount(self.groups[self.groups > 0])[1:].tolist()
@@ -133,7 +137,7 @@ class Result:
             "row": self.name(row),
             "score": float(self.scored.scores[row]),
             "p_value": float(self.p_values[row]),
-            "label": _label(self, row),
+            "label": self.label(row),
             "group": int(self.groups[place]) or None,
             "reasons": self.reasons[place],
         }
@@ -219,134 +223,6 @@ def result_of(
     )
 
 
-def write(path: Path, result: Result, *, alarms_only: bool) -> None:
-    """Write a table of the rows, in their order, whole or not at all."""
-    from isthmus.atomic import whole_file
-
-    name = path.name.lower()
-    with whole_file(path) as draft:
-        frames = _frames(result, alarms_only)
-        if name.endswith(".parquet"):
-            pyarrow = require("pyarrow", "table")
-            writer = None
-            for frame in frames:
-                table = pyarrow.Table.from_pandas(
-                    frame, schema=_schema(pyarrow, result), preserve_index=False
-                )
-                if writer is None:
-                    writer = require("pyarrow.parquet", "table").ParquetWriter(draft, table.schema)
-                writer.write_table(table)
-            assert writer is not None
-            writer.close()
-            return
-        packed = "gzip" if name.endswith(".gz") else None
-        separator = "\t" if name.removesuffix(".gz").endswith(".tsv") else ","
-        for place, frame in enumerate(frames):
-            frame.to_csv(
-                draft,
-                sep=separator,
-                index=False,
-                mode="a" if place else "w",
-                header=not place,
-                compression=packed,
-                lineterminator="\n",
-            )
-
-
-def describe_fit(
-    detector: AnomalyDetector,
-    train: Path,
-    n_rows: int | None,
-    seconds: Mapping[str, float],
-    files: Mapping[str, Path | None],
-) -> dict[str, Any]:
-    """Collect what the detector is; JSON can hold it."""
-    line, calibration = detector.threshold_, detector.calibration_
-    told = None if calibration is None else {"rows": len(calibration), "held_out": True}
-    if told is not None and calibration is not None:
-        told["held_out"] = calibration.held_out
-    line_json = None if line is None else line.to_json()
-    return {
-        "train": str(train),
-        "training_rows": n_rows,
-        "members": [type(member).__name__ for member in detector.members_],
-        "threshold": None
-        if line_json is None
-        else {**line_json, "said": threshold_in_words(line_json, told)},
-        "calibration": None if told is None else {**told, "said": calibration_in_words(told)},
-        "files": {name: str(path) for name, path in files.items() if path is not None},
-        "seconds": dict(seconds),
-    }
-
-
-def rows_for_people(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Write a summary as rows of two cells."""
-    rows = []
-    members = ", ".join(found["members"])
-    count = found["training_rows"]
-    if count is None:
-        rows.append(("detector", f"{found['train']} ({members})"))
-    else:
-        rows.append(("detector", f"{members}, fitted on {count:,} rows of {found['train']}"))
-    line = found["threshold"]
-    rows.append(("threshold", "none was drawn" if line is None else line["said"]))
-    if "rows" in found:
-        rows += _rows_of_result(found)
-    else:
-        calibration = found["calibration"]
-        rows.append(("calibration", "none" if calibration is None else calibration["said"]))
-    names = {"fit": "fitted", "score": "scored", "explain": "explained"}
-    times = [f"{names[n]} in {s:.1f} s" for n, s in found["seconds"].items()]
-    if times:
-        rows.append(("time", ", ".join(times)))
-    for name, place in found["files"].items():
-        name = "saved" if name == "detector" else name
-        rows.append((name, f"{place}, {readable_bytes(Path(place).stat().st_size)}"))
-    return rows
-
-
-def _rows_of_result(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    said = f"{found['rows']:,} of {found['scored_file']}"
-    if found["n_unscored"]:
-        said += f"; {found['n_unscored']:,} could not be scored"
-    rows = [("rows", said)]
-    if found["threshold"] is not None:
-        alarms = found["alarms"]
-        said = f"{alarms:,} ({percent(alarms / max(found['scored'], 1))})"
-        if (usual := found["expected_of_normal_rows"]) is not None:
-            said += (
-                f"; normal rows alone would raise about {usual['mean']:,.0f} ({usual['low']:,.0f} "
-                f"to {usual['high']:,.0f}, 19 times of 20)"
-            )
-        if found["explained"] < alarms:
-            said += f"; reasons are given for the {found['explained']:,} oddest"
-        rows.append(("alarms", said))
-        if sizes := found["groups"]:
-            more = ", ..." if len(sizes) > 6 else ""
-            kinds = "1 group" if len(sizes) == 1 else f"{len(sizes)} groups"
-            listed = ", ".join(f"{size:,}" for size in sizes[:6])
-            rows.append(("alike", f"{kinds} of similar alarms: {listed}{more}"))
-    rows.append(("drift", found["drift"]["said"]))
-    if (m := found["metrics"]) is not None:
-        rows.append(
-            (
-                "by labels",
-                f"{m['anomalies']:,} anomalies in {m['rows']:,} rows; AUROC {_n(m['auroc'])}, "
-                f"average precision {_n(m['average_precision'])}; of the alarms: precision "
-                f"{_n(m['precision'])}, recall {_n(m['recall'])}, F1 {_n(m['f1'])}, false-alarm "
-                f"rate {_n(m['false_alarm_rate'])}",
-            )
-        )
-    for record in found["oddest"]:
-        p = record["p_value"]
-        said = f"score {record['score']:.4g}" + (f", p = {p:.2g}" if p == p else "")
-        if record["label"] != "anomaly":
-            said += f", {record['label'] or 'no label'}"
-        reasons = f": {record['reasons']}" if record["reasons"] else ""
-        rows.append((f"row {record['row']}", f"{said}{reasons}"))
-    return rows
-
-
 def _drift(detector: AnomalyDetector, scores: Any, same: bool) -> tuple[Drift | None, str]:
     from isthmus.applications.anomaly import measure_drift
 
@@ -381,59 +257,3 @@ def _part(explanation: Explanation, rows: Any) -> Explanation:
         contributions=explanation.contributions[rows],
         expected=explanation.expected[rows],
     )
-
-
-def _label(result: Result, row: int) -> str:
-    if row in result.scored.unscored:
-        return "unscored"
-    if result.line is None:
-        return ""
-    return "anomaly" if result.alarms[row] else "normal"
-
-
-def _frames(result: Result, alarms_only: bool) -> Iterator[Any]:
-    """Yield the rows as DataFrames; at least one, if only for its header."""
-    pandas = require("pandas", "table")
-    scored = result.scored
-    why = dict(scored.unscored)
-    groups: dict[int, int] = {}
-    for place, row in enumerate(scored.oddest.tolist()):
-        if result.alarms[row]:
-            why[row], groups[row] = result.reasons[place], int(result.groups[place])
-    rows = np.flatnonzero(result.alarms) if alarms_only else np.arange(len(scored.scores))
-    for start in range(0, max(len(rows), 1), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        numbers = part.tolist()
-        first = (
-            {"row": part}
-            if scored.names is None
-            else {"name": [scored.names[row] for row in numbers]}
-        )
-        yield pandas.DataFrame(
-            {
-                **first,
-                "score": scored.scores[part],
-                "p_value": result.p_values[part],
-                "label": np.array([_label(result, row) for row in numbers], dtype=object),
-                "group": pandas.array([groups.get(row) for row in numbers], dtype="Int64"),
-                "reasons": np.array([why.get(row, "") for row in numbers], dtype=object),
-            }
-        )
-
-
-def _schema(pyarrow: Any, result: Result) -> Any:
-    first = ("row", pyarrow.int64()) if result.scored.names is None else ("name", pyarrow.string())
-    return pyarrow.schema(
-        [
-            first,
-            ("score", pyarrow.float64()),
-            ("p_value", pyarrow.float64()),
-            ("label", pyarrow.string()),
-            ("group", pyarrow.int64()),
-            ("reasons", pyarrow.string()),
-        ]
-    )
-
-
-def _n(value: float) -> str:
-    return "undefined" if value != value else f"{value:.3f}"

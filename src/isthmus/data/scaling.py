@@ -24,7 +24,7 @@ class Scaler:
     Parameters
     ----------
     method : str
-        "none", "standard", "minmax", "bytes", or "mixed" for a table with several.
+        "none", "standard", "minmax", "bytes", "levels:K", or "mixed" for a table with several.
     shift, scale : ndarray of float64, of shape (features,) or (channels,)
         In the units of the data; scales are above 0.
 
@@ -97,7 +97,8 @@ def fit_scaler(array: NDArray[Any], schema: Schema, methods: Sequence[str]) -> S
     schema : Schema
         The form of a sample.
     methods : sequence of str
-        One of "none", "standard", "minmax", "bytes" for all, or one for each column.
+        One of "none", "standard", "minmax", "bytes" (divided by 255) and "levels:K" (by K − 1) for
+        all, or one for each column.
 
     Returns
     -------
@@ -111,6 +112,8 @@ def fit_scaler(array: NDArray[Any], schema: Schema, methods: Sequence[str]) -> S
         columns = np.array([name == method for name in per_column])
         if method == "bytes":
             scale[columns] = 255.0
+        elif method.startswith("levels:"):
+            scale[columns] = int(method.removeprefix("levels:")) - 1
         elif method == "standard":
             shift[columns], scale[columns] = _moments(array, schema, columns)
         elif method == "minmax":

@@ -16,13 +16,11 @@ from torch import nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.latents import make_latent
+from isthmus.models.likelihoods import LikelihoodSpec, make_likelihood
 from isthmus.nn import (
     AdversarialModule,
     AutoencoderModule,
-    Bernoulli,
-    Categorical,
     ConditionalAdversarialModule,
-    ContinuousBernoulli,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Corruption,
@@ -31,15 +29,12 @@ from isthmus.nn import (
     Dense,
     FactorModule,
     GANModule,
-    Gaussian,
     HypersphericalModule,
     ImportanceWeightedModule,
     LadderLatent,
     LadderModule,
-    Laplace,
     Latent,
     Likelihood,
-    Mixed,
     Penalty,
     PredictiveSparseModule,
     RecurrentDecoder,
@@ -48,15 +43,13 @@ from isthmus.nn import (
     UnbiasedModule,
     VAEGANModule,
 )
-from isthmus.nn.module import check_shapes
 from isthmus.nn.networks import CELLS
+from isthmus.nn.shapes import check_shapes
 
 __all__ = [
     "MODULES",
     "Architecture",
-    "LikelihoodSpec",
     "build",
-    "make_likelihood",
 ]
 
 # A model file may name these and no others.
@@ -73,9 +66,6 @@ MODULES: dict[str, type[AutoencoderModule]] = {
     "unbiased": UnbiasedModule,
     "vae_gan": VAEGANModule,
 }
-
-# A name, or a list of [name, columns] for a table with several.
-LikelihoodSpec = str | list[tuple[str, list[int]]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +109,7 @@ class Architecture:
     activation, normalization, dropout, tied_weights
         See `isthmus.nn.Dense`.
     likelihood : str or list
-        See `make_likelihood`.
+        See `isthmus.models.likelihoods.make_likelihood`.
     condition_dim : int
         Numbers in a condition.
     missing : bool
@@ -169,45 +159,6 @@ class Architecture:
         if not isinstance(fields["likelihood"], str):
             fields["likelihood"] = [(str(name), list(c)) for name, c in fields["likelihood"]]
         return cls(**fields)
-
-
-def make_likelihood(spec: LikelihoodSpec) -> Likelihood:
-    """Return the likelihood that a specification names.
-
-    Parameters
-    ----------
-    spec : str or list of (str, list of int)
-        "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace", "bernoulli",
-        "continuous_bernoulli", "categorical:K", "categorical:K+1" for K classes and one that no
-        training row has, or such names with the columns they are for.
-
-    Examples
-    --------
-    >>> make_likelihood("categorical:3")
-    Categorical(n_classes=3)
-    """
-    if not isinstance(spec, str):
-        return Mixed([(make_likelihood(name), columns) for name, columns in spec])
-    name, _, argument = spec.partition(":")
-    if name == "categorical":
-        classes = argument.removesuffix("+1")
-        if classes.isdigit():
-            extra = len(argument) - len(classes) > 0
-            return Categorical(int(classes) + extra, never_seen=extra)
-    makers: dict[str, Any] = {
-        "gaussian": Gaussian,
-        "gaussian_learned_scale": lambda: Gaussian("learned"),
-        "gaussian_predicted_scale": lambda: Gaussian("predicted"),
-        "laplace": Laplace,
-        "bernoulli": Bernoulli,
-        "continuous_bernoulli": ContinuousBernoulli,
-    }
-    if name not in makers or argument:
-        raise InvalidInputError(
-            f"likelihood: expected one of {', '.join(makers)}, categorical:K; got {spec!r}"
-        )
-    likelihood: Likelihood = makers[name]()
-    return likelihood
 
 
 def build(

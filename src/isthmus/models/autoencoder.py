@@ -47,12 +47,13 @@ class Autoencoder(BaseAutoencoder):
     likelihood : str or sequence of str, default="auto"
         p(x|z): "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace",
         "bernoulli", "continuous_bernoulli", "categorical", or "categorical:K" for the K classes
-        0 … K−1, any number of them. "auto" is Bernoulli for binary data, bytes and data in [0, 1],
-        categorical for the whole numbers 0 … K−1 with K ≤ 10, Gaussian for the rest, and one a
-        column in a table that mixes them. A sequence gives each column of a table its own,
-        "categorical:K" for the K classes 0 … K−1 too, or "categorical:K+1" where a
-        class K stands for all that the fit has not seen: what `isthmus.data.table.TableEncoder`
-        works out.
+        0 … K−1, any number of them, or "discretized_logistic:K" for the K levels 0 … K−1 whose
+        order counts, also as fractions k / (K − 1); without K for bytes. "auto" is Bernoulli for
+        binary data, bytes and data in [0, 1], categorical for the whole numbers 0 … K−1 with
+        K ≤ 10, Gaussian for the rest, and one a column in a table that mixes them. A sequence gives
+        each column of a table its own, "categorical:K" for the K classes 0 … K−1 too, or
+        "categorical:K+1" where a class K stands for all that the fit has not seen: what
+        `isthmus.data.table.TableEncoder` works out.
     scaling : {"auto", "standard", "minmax"} or None, default="auto"
         "auto" standardises real values, divides bytes by 255 and leaves the rest. With one
         likelihood a column, classes are left as they are, and so are the columns of a Bernoulli

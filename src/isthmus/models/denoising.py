@@ -11,9 +11,9 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import make_likelihood
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.chain import SamplingChain
+from isthmus.models.likelihoods import make_likelihood
 from isthmus.models.parameters import COMMON, at_least
 from isthmus.nn import Corruption, GaussianNoise, Masking, SaltAndPepper
 from isthmus.training import Step, backpropagation, walk_back

@@ -14,11 +14,12 @@ from torch import nn
 from isthmus.data.scaling import fit_scaler
 from isthmus.data.schema import column_ranges, infer_kinds, infer_schema
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import Architecture, LikelihoodSpec, make_likelihood
+from isthmus.models.architecture import Architecture
+from isthmus.models.likelihoods import LikelihoodSpec, make_likelihood
 from isthmus.models.parameters import auto_hidden, choose_likelihood
 from isthmus.nn import AutoencoderModule, GaussianLatent
-from isthmus.nn.module import check_shapes
 from isthmus.nn.networks import CELLS, auto_channels
+from isthmus.nn.shapes import check_shapes
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -39,6 +40,8 @@ _AS_THE_ENCODER = (
     "bits",
     "von_mises_fisher",
 )
+_OFF_A_LEVEL = 1e-2  # of the gap between two: more than float32 rounds
+_ROWS = 10_000  # at a time
 _RECURRENT = (64,)  # what "auto" is for recurrent layers
 
 
@@ -169,7 +172,8 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
     spec = estimator.architecture_.likelihood
     given = not isinstance(estimator.likelihood, str)
     counted = not given and estimator.likelihood == spec and str(spec).startswith("categorical:")
-    if not given and not counted and spec not in ("bernoulli", "continuous_bernoulli"):
+    bounded = str(spec).startswith(("bernoulli", "continuous_bernoulli", "discretized_logistic"))
+    if not given and not counted and not bounded:
         return  # "auto" and "categorical" looked at the values themselves
     x = estimator.scaler_.forward(array, estimator.schema_)
     names = estimator._names()
@@ -181,6 +185,7 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
         low, high = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(part, axis=None))
         classes = name.startswith("categorical")
         whole = not classes or bool(((np.rint(part) == part) | np.isnan(part)).all())
+        _check_levels(part, name, where="" if columns is None else f" in {_shown(columns, names)}")
         if whole and not (low < support[0] - 1e-6 or high > support[1] + 1e-6):
             continue
         where = "" if columns is None else f" in {_shown(columns, names)}"
@@ -190,9 +195,32 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
                 f"likelihood: {name!r} needs whole numbers from 0 to {support[1]:.0f}{where}; got "
                 f"{got}; encode the classes (isthmus.data.table.TableEncoder)"
             )
+        if name.startswith("discretized_logistic"):
+            raise InvalidInputError(
+                f"likelihood: {name!r} needs whole numbers from 0 to the last level, or fractions "
+                f"from 0 to 1{where}; got {got} after scaling; name as many levels as there are"
+            )
         raise InvalidInputError(
             f"likelihood: {name!r} needs values from 0 to 1 after scaling{where}; got "
             f"{got}; use scaling='minmax' or likelihood='gaussian'"
+        )
+
+
+def _check_levels(part: NDArray[Any], name: str, where: str) -> None:
+    """Refuse values between the levels: each value would be taken for the level next to it."""
+    kind, _, count = name.partition(":")
+    if kind != "discretized_logistic":
+        return
+    last = int(count) - 1
+    off = 0.0
+    for start in range(0, len(part), _ROWS):
+        levels = part[start : start + _ROWS] * last
+        off = float(np.fmax.reduce(np.abs(levels - np.rint(levels)), axis=None, initial=off))
+    if off > _OFF_A_LEVEL:
+        raise InvalidInputError(
+            f"likelihood: {name!r} needs whole numbers from 0 to {last}, or multiples of "
+            f"1/{last}{where}; got values in between; name as many levels as there are, or choose "
+            "'gaussian_predicted_scale'"
         )
 
 

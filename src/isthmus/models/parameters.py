@@ -44,6 +44,7 @@ LIKELIHOODS = (
     "bernoulli",
     "continuous_bernoulli",
     "categorical",
+    "discretized_logistic",
 )
 
 
@@ -75,19 +76,27 @@ def share(closed: str = "left") -> Any:
 
 
 class _Likelihoods(StrOptions):
-    """The names of likelihoods, and categorical:K for any number of classes."""
+    """The names of likelihoods, and those with a number of classes or levels."""
 
     def is_satisfied_by(self, val: Any) -> bool:
-        return bool(super().is_satisfied_by(val)) or (isinstance(val, str) and _has_classes(val))
+        return bool(super().is_satisfied_by(val)) or (
+            isinstance(val, str) and any(_counts(val, kind) for kind in _COUNTED)
+        )
 
     def __str__(self) -> str:
-        return f"{super().__str__()} or 'categorical:K' with K of at least 2"
+        return (
+            f"{super().__str__()} or 'categorical:K' or 'discretized_logistic:K' with K of at "
+            "least 2"
+        )
 
 
-def _has_classes(name: str) -> bool:
-    """Tell whether a name is categorical:K, K a whole number of at least 2."""
-    kind, _, count = name.partition(":")
-    return kind == "categorical" and count.isascii() and count.isdigit() and int(count) >= 2
+_COUNTED = ("categorical", "discretized_logistic")
+
+
+def _counts(name: str, kind: str) -> bool:
+    """Tell whether a name is `kind`:K, K a whole number of at least 2."""
+    start, _, count = name.partition(":")
+    return start == kind and count.isascii() and count.isdigit() and int(count) >= 2
 
 
 COMMON: dict[str, list[Any]] = {
@@ -166,16 +175,17 @@ def check_parameters(
 
 def _check_names(likelihoods: Sequence[Any]) -> None:
     """Refuse a list of likelihoods with one that cannot be that of a column."""
-    allowed = [name for name in LIKELIHOODS if name not in ("auto", "categorical")]
+    allowed = [name for name in LIKELIHOODS if name not in ("auto", *_COUNTED)]
     for column, name in enumerate(likelihoods):
         kind, _, count = str(name).partition(":")
         count, least = count.removesuffix("+1"), 1 if count.endswith("+1") else 2
         classes = kind == "categorical" and count.isascii() and count.isdigit()
         classes = classes and int(count) >= least
-        if not isinstance(name, str) or not (name in allowed or classes):
+        counted = classes or _counts(str(name), "discretized_logistic")
+        if not isinstance(name, str) or not (name in allowed or counted):
             raise InvalidInputError(
-                f"likelihood: expected one name a column, of {', '.join(allowed)} or "
-                f"categorical:K with K of at least 2; got {name!r} for column {column}"
+                f"likelihood: expected one name a column, of {', '.join(allowed)}, categorical:K "
+                f"or discretized_logistic:K with K of at least 2; got {name!r} for column {column}"
             )
 
 
@@ -291,7 +301,7 @@ def choose_likelihood(
     Returns
     -------
     likelihood : str or list
-        See `isthmus.models.architecture.make_likelihood`.
+        See `isthmus.models.likelihoods.make_likelihood`.
     scaling : list of str
         One method, or one a column.
 
@@ -320,8 +330,10 @@ def choose_likelihood(
             )
         most = max(2 if kind == "binary" else int(kind.partition(":")[2]) for kind in kinds)
         return f"categorical:{most}", ["none"]
-    if _has_classes(likelihood):
+    if _counts(likelihood, "categorical"):
         return likelihood, ["none"]
+    if likelihood.startswith("discretized_logistic"):
+        return _levels(likelihood, scaling, kinds)
     if likelihood == "auto" and len(set(kinds)) > 1:
         names = [_by_kind(kind, gaussian) for kind in kinds]
         return _grouped(names), [_scale_of(scaling, kind, "auto") for kind in kinds]
@@ -334,6 +346,24 @@ def choose_likelihood(
     return likelihood, [_scale_of(scaling, kind, likelihood)]
 
 
+def _levels(likelihood: str, scaling: str | None, kinds: Sequence[str]) -> tuple[str, list[str]]:
+    """Fractions from 0 to 1 are levels as they are; whole numbers are divided by the last one."""
+    if likelihood == "discretized_logistic":
+        if set(kinds) != {"bytes"}:
+            raise InvalidInputError(
+                "likelihood: 'discretized_logistic' alone is for bytes; for other data name the "
+                "number of levels, such as 'discretized_logistic:17' for the whole numbers 0 to 16"
+            )
+        likelihood += ":256"
+    if scaling in ("standard", "minmax"):
+        raise InvalidInputError(
+            f"scaling: levels are brought to 0 … 1 by their number; set it to 'auto'; got "
+            f"{scaling!r}"
+        )
+    kept = scaling is None or {*kinds} <= {"binary", "unit"}
+    return likelihood, ["none" if kept else likelihood.replace("discretized_logistic", "levels")]
+
+
 def _one_a_column(
     names: Sequence[str], scaling: str | None, kinds: Sequence[str]
 ) -> tuple[Any, list[str]]:
@@ -344,6 +374,9 @@ def _one_a_column(
         )
     scales = []
     for name, kind in zip(names, kinds, strict=True):
+        if name.startswith("discretized_logistic"):
+            scales += _levels(name, None if scaling is None else "auto", [kind])[1]
+            continue
         kept = name.startswith("categorical") or ("bernoulli" in name and kind == "unit")
         scales.append("none" if kept else _scale_of(scaling, "real", name))
     groups = _grouped(names)

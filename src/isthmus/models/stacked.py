@@ -14,11 +14,11 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import make_likelihood
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
+from isthmus.models.likelihoods import make_likelihood
 from isthmus.models.parameters import COMMON
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.trained import TrainedEstimator

@@ -103,9 +103,10 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
         kind = {
             "bernoulli": "salt_and_pepper",
             "continuous_bernoulli": "salt_and_pepper",
+            "discretized_logistic": "salt_and_pepper",
             "gaussian": "gaussian",
             "gaussian_learned_scale": "gaussian",
             "gaussian_predicted_scale": "gaussian",
             "laplace": "gaussian",
-        }.get(self.likelihood_, "masking")
+        }.get(self.likelihood_.partition(":")[0], "masking")
         return self._chosen(kind, x)

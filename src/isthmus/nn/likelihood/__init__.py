@@ -7,6 +7,7 @@ the shape of ``x``, so that every value of every sample has its share of the sco
 
 from isthmus.nn.likelihood.base import Likelihood
 from isthmus.nn.likelihood.categorical import Categorical
+from isthmus.nn.likelihood.levels import DiscretizedLogistic
 from isthmus.nn.likelihood.location_scale import Gaussian, Laplace
 from isthmus.nn.likelihood.mixed import Mixed
 from isthmus.nn.likelihood.unit_interval import Bernoulli, ContinuousBernoulli
@@ -15,6 +16,7 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",
+    "DiscretizedLogistic",
     "Gaussian",
     "Laplace",
     "Likelihood",
