@@ -43,6 +43,7 @@ ANOMALY = [
 # The generative family.
 GENERATIVE = [
     "mnist_nll",
+    "vamp_prior",
     "posterior_collapse",
     "disentanglement",
     "sample_quality",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from PIL import Image
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
@@ -16,6 +17,7 @@ from benchmarks.faces import (
     first_of_each,
     judged,
     models,
+    picture,
 )
 
 DENSE = {"hidden_layer_sizes": (64,), "latent_dim": 12}
@@ -90,3 +92,12 @@ def test_a_small_model_does_both_and_an_untrained_one_neither():
     assert blank["identity"] < 0.1  # what age is read off it is an accident
     assert found["conditional VAE"]["age"] > 0.7
     assert ways["conditional VAE"](test).shape == (60, 3, 8, 8)
+
+
+def test_faces_are_drawn_beside_themselves(tmp_path):
+    train, test = made()
+    way = controls(train)["plus the difference of the mean faces"]
+    picture(way, test, tmp_path / "faces.png", n_faces=2)
+    with Image.open(tmp_path / "faces.png") as image:
+        width, height = image.size
+    assert width > height  # a face and its three ages, in two rows
