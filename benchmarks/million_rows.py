@@ -175,7 +175,7 @@ def run() -> None:
             "One run each, in a process of its own (VmHWM); the start, with its imports and the "
             "loaded model, is not timed but is in the peak memory. Reading is in the time. The "
             "machine was shared: compare rows a processor second, one thread.",
-            "The default detector is three autoencoders and the scores of their codes; "
+            "The default detector is two autoencoders and the scores of their codes; "
             "the detector of one has PyOD's hidden layers, 64 and 32, and its score, the "
             f"reconstruction. All were fitted to {TRAIN:,} rows and read back from a file, PyOD's "
             "by joblib.",

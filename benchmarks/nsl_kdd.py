@@ -176,19 +176,16 @@ def run() -> None:
     mine, control = found["Isthmus, default"], found["Isthmus, default, untrained"]
     peers = [found[name] for name in ("IsolationForest", "PCA reconstruction")]
     full, encoder = found["Isthmus, VAE, bound"], found["Isthmus, VAE, encoder only"]
-    holds = (
-        all(
-            mine[key] > other[key]
-            for key in ("AUROC", "F1 at the line")
-            for other in (*peers, control)
-        )
-        and encoder["rows/s"] > full["rows/s"]
-    )
+    holds = all(mine[key] > peer[key] for key in ("AUROC", "F1 at the line") for peer in peers)
+    holds &= mine["AUROC"] > control["AUROC"] and encoder["rows/s"] > full["rows/s"]
+    line = "F1 at the line"
+    better = "above" if mine[line] > control[line] else "below"
     record(
         "nsl_kdd",
         claim="On NSL-KDD, with its columns as they are, the default detector has a higher AUROC "
-        "and a higher F1 at a line drawn without labels than IsolationForest, PCA and itself "
-        "without training; scoring with the encoder of a VAE alone takes less time than the bound.",
+        "and a higher F1 at a line drawn without labels than IsolationForest and PCA, and a higher "
+        "AUROC than itself without training; scoring with the encoder of a VAE alone takes less "
+        "time than the bound.",
         rows=[{"method": name, **values} for name, values in found.items()],
         holds=holds,
         published="none that is comparable: most published figures on NSL-KDD are of classifiers "
@@ -200,6 +197,10 @@ def run() -> None:
             f"The line: {RATE:.0%} of the fifth of the training rows that is held out lie beyond "
             "it. The normal rows of KDDTest+ are not distributed as those of KDDTrain+, so that "
             "the rate of false alarms on them is nobody's promise.",
+            f"At the line its F1 is {better} that of itself without training ({mine[line]:.3f} and "
+            f"{control[line]:.3f}): the lines of the two let {mine['false alarms']:.1%} and "
+            f"{control['false alarms']:.1%} false alarms through. With an earlier default detector "
+            "it was above it, and the claim had that in it.",
             "Best F1 uses the labels of the test rows and is there for reference only.",
             "Isthmus gets the table as it is (TableEncoder: one likelihood a column, a code for "
             "what was never seen); IsolationForest and PCA (95 % of the variance) get categories "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # The workers of a parallel run, and the processes that tests start, share few cores: with more
@@ -10,6 +11,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+
+from tests.forks import Forks
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real data: set ISTHMUS_DATA to one that has mnist/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """What runs commands in processes of their own."""
+    forks = Forks()
+    yield forks
+    forks.close()

@@ -17,10 +17,14 @@ import isthmus
 HEAVY = ("torch", "sklearn", "numpy", "pandas", "scipy", "safetensors", "rich", "typer")
 
 
-def python(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def output(done):
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def python(code):
+    command = [sys.executable, "-c", code]
+    return output(subprocess.run(command, capture_output=True, text=True, check=False))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ def test_it_takes_less_than_150_milliseconds():
     assert medians["import"] - medians["empty"] < 0.15
 
 
-def test_a_fit_brings_nothing_optional_of_its_own():
+def test_a_fit_brings_nothing_optional_of_its_own(forks):
     # scikit-learn itself imports pandas and rich where they are installed.
     optional = ("matplotlib", "polars", "PIL", "yaml", "typer", "isthmus.cli", "isthmus.plotting")
     fit = (
@@ -57,7 +61,7 @@ def test_a_fit_brings_nothing_optional_of_its_own():
         "m = isthmus.Autoencoder(max_epochs=1).fit(X); m.transform(X); m.score(X); repr(m)\n"
     )
     check = f"import sys; print([m for m in {optional!r} if m in sys.modules])"
-    assert python(fit + check) == "[]"
+    assert output(forks.python(fit + check)) == "[]"
 
 
 def test_unknown_names_are_attribute_errors():
@@ -86,8 +90,9 @@ def test_all_names_of_all_modules_exist():
         assert missing == []
 
 
-def test_a_star_import_gives_the_public_names():
-    names = python("from isthmus import *\nprint(sorted(n for n in dir() if n[0].isupper()))")
+def test_a_star_import_gives_the_public_names(forks):
+    code = "from isthmus import *\nprint(sorted(n for n in dir() if n[0].isupper()))"
+    names = output(forks.python(code))
     assert names == str(sorted(n for n in isthmus.__all__ if n[0].isupper()))
 
 
@@ -99,7 +104,7 @@ def test_types_are_shipped():
     assert importlib.resources.files("isthmus").joinpath("py.typed").is_file()
 
 
-def test_importing_takes_no_random_numbers():
+def test_importing_takes_no_random_numbers(forks):
     code = """
 import random, numpy, torch, sklearn.base, sklearn.callback
 def states():
@@ -110,7 +115,7 @@ import isthmus, isthmus.models
 isthmus.VariationalAutoencoder()
 print(states() == before)
 """
-    assert python(code) == "True"
+    assert output(forks.python(code)) == "True"
 
 
 def test_the_class_is_the_same_wherever_it_comes_from():

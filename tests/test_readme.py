@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forks import Forks
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -29,20 +28,17 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "digits.safetensors").exists()
 
 
-def test_isthmus_commands_run_in_order(tmp_path: Path) -> None:
+def test_isthmus_commands_run_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: Forks
+) -> None:
+    monkeypatch.chdir(tmp_path)
     lines = [
         line.partition("#")[0].strip() for block in blocks("sh") for line in block.splitlines()
     ]
     commands = [line for line in lines if line.startswith("isthmus ")]
     assert len(commands) >= 6
     for command in commands:
-        result = subprocess.run(
-            [sys.executable, "-m", *shlex.split(command)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "COLUMNS": "120"},
-        )
+        result = forks.isthmus(*shlex.split(command)[1:], COLUMNS="120")
         assert result.returncode == 0, f"{command}\n{result.stderr}"
     assert (tmp_path / "codes.csv").read_text().count("\n") > 300
 

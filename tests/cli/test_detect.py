@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,6 @@ from isthmus.tensorfile import read_tensor_file, write_tensor_file
 
 SMALL = ["-m", "autoencoder", "-s", "hidden_layer_sizes=16", "-s", "latent_dim=2"]
 SMALL += ["-s", "max_epochs=25", "-s", "learning_rate=0.01"]
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def numbers(n, rng):
@@ -296,6 +293,20 @@ def test_images_get_a_heat_map(work, capsys):
     assert "not judged: 10 rows are too few" in capsys.readouterr().out
 
 
+def test_a_detector_without_a_decoder_gives_alarms_and_no_reasons(work, capsys):
+    svdd = isthmus.DeepSVDD(max_epochs=10, random_state=0)
+    train = pd.read_csv("train.csv").drop(columns="label")
+    AnomalyDetector(estimator=svdd, random_state=0).fit(train).save("svdd.safetensors")
+    words = ["svdd.safetensors", "--score", "new.csv", "--labels", "label"]
+    assert run(["detect", *words, "-o", "alarms.csv", "--report", "report.html"]) == 0
+    assert "without a decoder there are no reasons" in " ".join(capsys.readouterr().out.split())
+    found = pd.read_csv("alarms.csv")
+    assert (found["label"][[3, 50, 120]] == "anomaly").all()
+    assert found["reasons"].isna().all()
+    assert found["group"].isna().all()
+    assert "The oddest rows" in Path("report.html").read_text("utf-8")
+
+
 def test_arrays_and_a_table_without_names(work, capsys):
     X = pd.read_csv("train.csv").drop(columns="label").to_numpy()
     Z = pd.read_csv("new.csv")
@@ -504,14 +515,9 @@ def test_labels_that_say_nothing(work, capsys):
     fails(command, capsys, "labels", "'kind 0'")
 
 
-def test_in_a_process_of_its_own(work):
+def test_in_a_process_of_its_own(work, forks):
     command = ["detect", "train.csv", "--drop", "label", "--score", "new.csv", *SMALL]
-    done = subprocess.run(
-        [sys.executable, "-m", "isthmus", *command, "-o", "a.csv", "--report", "r.html"],
-        capture_output=True,
-        text=True,
-        env=ONE_THREAD,
-    )
+    done = forks.isthmus(*command, "-o", "a.csv", "--report", "r.html")
     assert (done.returncode, done.stderr) == (0, "")
     assert "of normal rows raise an alarm" in " ".join(done.stdout.split())
     assert len(pd.read_csv("a.csv")) == 200

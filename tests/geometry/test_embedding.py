@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import sklearn.manifold
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -71,6 +72,7 @@ def test_pca_and_classical_mds_are_one_map():
 def test_seeds_decide_and_globals_stay(method):
     X = load_digits().data[:60]
     before = np.random.get_state()[1].tobytes()  # noqa: NPY002 - the global one is the subject
+    threads = torch.get_num_threads()
     first, second, other = (embed(X, method, random_state=seed) for seed in (0, 0, 1))
     unseeded = embed(X, method)
     np.testing.assert_array_equal(first, second)
@@ -79,6 +81,7 @@ def test_seeds_decide_and_globals_stay(method):
     if method == "umap":  # t-SNE starts from PCA, and draws nothing for so few
         assert (first != other).any()
     assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
+    assert torch.get_num_threads() == threads  # numba has its own idea of them
     assert trustworthiness(X, first) > 0.85
     assert embed(X[:5], method, random_state=0).shape == (5, 2)
 

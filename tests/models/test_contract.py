@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pickle
 import random
-import time
 
 import joblib
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -293,15 +291,3 @@ def test_sample_is_reproducible(name, X):
     assert (model.sample(4, random_state=state) != model.sample(4, random_state=state)).any()
     with pytest.raises(InvalidInputError, match="n_samples"):
         model.sample(0)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_defaults_on_100_rows_take_reasonable_time(name):
-    X = load_digits().data[:100]
-    began = time.thread_time()  # of this thread: what else runs on the machine does not count
-    model = ESTIMATORS[name](random_state=0).fit(X)
-    assert time.thread_time() - began < 20
-    assert 0 < model.n_iter_ <= 300
-    if model.early_stopping:  # a game has no loss that falls
-        assert model.history_["val_loss"][-1] < model.history_["val_loss"][0]
-    assert model.outcome_ in ("epochs", "early stopping")

@@ -99,14 +99,14 @@ def test_a_fit_after_partial_fits_starts_anew():
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_after_a_load_training_goes_on(name, tmp_path):
     path = tmp_path / "m.safetensors"
-    ESTIMATORS[name](max_epochs=8, random_state=0).fit(X[:400]).save(path)
+    ESTIMATORS[name](max_epochs=4, random_state=0).fit(X[:400]).save(path)
     model = load(path)
     before = model.score(X[:400])
-    for _ in range(12):
+    for _ in range(6):
         model.partial_fit(X[:400])
     if model.early_stopping:  # a game has no loss that falls
         assert model.score(X[:400]) > before
-    assert model.n_iter_ == len(model.history_) == 20
+    assert model.n_iter_ == len(model.history_) == 10
 
 
 def test_a_loaded_vae_does_not_warm_up_again(tmp_path):

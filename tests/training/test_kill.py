@@ -22,7 +22,7 @@ from isthmus.tensorfile import read_header
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the test forks processes")
 
-EPOCHS = 80
+EPOCHS = 60
 
 # Reads a job a line, forks, and answers with the process's number, "fitting" when its fit begins,
 # and its exit status when it has ended.

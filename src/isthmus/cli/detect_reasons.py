@@ -10,9 +10,18 @@ import numpy as np
 if TYPE_CHECKING:
     from isthmus.applications.anomaly import AnomalyDetector, Explanation
 
-__all__ = ["is_image", "reasons_of"]
+__all__ = ["explained", "is_image", "reasons_of"]
 
 _FEWEST_NATS = 1.0  # a value that adds less is not worth a word, unless it is the oddest
+
+
+def explained(detector: AnomalyDetector, rows: Any) -> Explanation | None:
+    """Return the explanation of rows; None of Deep SVDD, which has no decoder to expect with."""
+    from isthmus.models import DeepSVDD
+
+    if isinstance(detector.members_[0], DeepSVDD):
+        return None
+    return detector.explain(rows)
 
 
 def reasons_of(detector: AnomalyDetector, explanation: Explanation, most: int) -> list[str]:
@@ -37,7 +46,10 @@ def reasons_of(detector: AnomalyDetector, explanation: Explanation, most: int) -
 
 def is_image(detector: AnomalyDetector) -> bool:
     """Whether the detector was fitted on images."""
-    return bool(detector.members_[0].schema_.layout == "image")
+    from isthmus.models import DeepSVDD
+
+    member = detector.members_[0]
+    return not isinstance(member, DeepSVDD) and member.schema_.layout == "image"
 
 
 def _worth(reasons: Sequence[Any]) -> list[Any]:

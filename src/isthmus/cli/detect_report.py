@@ -117,7 +117,7 @@ def _add_cases(page: Report, detector: AnomalyDetector, result: Result) -> None:
     order = result.order()
     if not result.alarms.any() and result.line is not None:
         page.paragraph("No row raised an alarm. These come nearest to one.")
-    if is_image(detector):
+    if is_image(detector) and result.explanation is not None:
         shown = order[:_PICTURES]
         page.figure(
             show_heat_map(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.cli.detect_reasons import reasons_of
+from isthmus.cli.detect_reasons import explained, reasons_of
 from isthmus.cli.detect_rows import Scored, score_rows
 from isthmus.cli.options import Reading
 
@@ -56,10 +56,10 @@ class Result:
         1 for anomalies, 0 for normal rows, NaN for neither.
     metrics : DetectionMetrics or None
         Where the truth is known.
-    explanation : Explanation
-        Of the oddest rows.
+    explanation : Explanation or None
+        Of the oddest rows; None where the detector has none to give.
     reasons : list of str
-        Of the oddest rows.
+        Of the oddest rows; empty where there is no explanation.
     groups : ndarray of int, of shape (n_oddest,)
         From 1, the largest; 0 for rows that raised no alarm.
     seconds : dict of str to float
@@ -76,7 +76,7 @@ class Result:
     usual: dict[str, float] | None
     truth: NDArray[Any] | None
     metrics: DetectionMetrics | None
-    explanation: Explanation
+    explanation: Explanation | None
     reasons: list[str]
     groups: NDArray[Any]
     seconds: dict[str, float]
@@ -118,7 +118,7 @@ class Result:
             ],
             "n_unscored": len(scored.unscored),
             "alarms": int(self.alarms.sum()),
-            "explained": int((self.groups > 0).sum()),
+            "explained": 0 if self.explanation is None else int((self.groups > 0).sum()),
             "expected_of_normal_rows": self.usual,
             "groups": self.group_sizes(),
             "drift": {
@@ -197,12 +197,15 @@ def result_of(
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of these rows all was told when they were scored
-        explanation = detector.explain(scored.rows)
-    reasons = reasons_of(detector, explanation, most)
+        explanation = explained(detector, scored.rows)
     groups = np.zeros(len(scored.oddest), dtype=np.int64)
     loud = alarms[scored.oddest]
-    reasons = [r or (_TOGETHER if odd else "") for r, odd in zip(reasons, loud, strict=True)]
-    if loud.any():
+    if explanation is None:
+        reasons = [""] * len(loud)
+    else:
+        reasons = reasons_of(detector, explanation, most)
+        reasons = [r or (_TOGETHER if odd else "") for r, odd in zip(reasons, loud, strict=True)]
+    if explanation is not None and loud.any():
         groups[loud] = 1 + group(_part(explanation, loud))
     seconds["explain"] = time.perf_counter() - start
     return Result(

@@ -80,7 +80,9 @@ def _rows_of_result(found: Mapping[str, Any]) -> list[tuple[str, str]]:
                 f"; normal rows alone would raise about {usual['mean']:,.0f} ({usual['low']:,.0f} "
                 f"to {usual['high']:,.0f}, 19 times of 20)"
             )
-        if found["explained"] < alarms:
+        if alarms and not found["explained"]:
+            said += "; without a decoder there are no reasons"
+        elif found["explained"] < alarms:
             said += f"; reasons are given for the {found['explained']:,} oddest"
         rows.append(("alarms", said))
         if sizes := found["groups"]:

@@ -57,10 +57,10 @@ def _frames(result: Result, alarms_only: bool) -> Iterator[Any]:
     pandas = require("pandas", "table")
     scored = result.scored
     why = dict(scored.unscored)
-    groups: dict[int, int] = {}
+    groups: dict[int, int | None] = {}
     for place, row in enumerate(scored.oddest.tolist()):
         if result.alarms[row]:
-            why[row], groups[row] = result.reasons[place], int(result.groups[place])
+            why[row], groups[row] = result.reasons[place], int(result.groups[place]) or None
     rows = np.flatnonzero(result.alarms) if alarms_only else np.arange(len(scored.scores))
     for start in range(0, max(len(rows), 1), _CHUNK):
         part = rows[start : start + _CHUNK]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, ClassicalMDS
@@ -87,6 +88,11 @@ def embed(
             umap = require("umap", "embed")
         # One job: with more, the seed would count for nothing, and it says so in a warning.
         maker = umap.UMAP(n_components=2, n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
+        threads = torch.get_num_threads()
+        try:
+            return np.asarray(maker.fit_transform(rows), dtype=np.float32)
+        finally:  # numba gives its own number of threads to the OpenMP that torch uses as well
+            torch.set_num_threads(threads)
     return np.asarray(maker.fit_transform(rows), dtype=np.float32)
 
 

@@ -22,10 +22,11 @@ def data(n=200, seed=0):
 @pytest.fixture(scope="module")
 def detector():
     estimator = VariationalAutoencoder(latent_dim=2, hidden_layer_sizes=(8,), max_epochs=3)
+    scores = ["reconstruction", "bound", "mahalanobis", "mixture", "neighbours", "divergence"]
     return AnomalyDetector(
         estimator=estimator,
         n_members=2,
-        scores=("reconstruction", "bound", "mahalanobis", "mixture", "neighbours", "divergence"),
+        scores=(*scores, "local"),
         false_alarm_rate=0.05,
         random_state=0,
     ).fit(data())
@@ -106,6 +107,10 @@ def test_a_file_that_does_not_fit_together_is_refused(detector, tmp_path):
     attempt(lambda h, t: h["threshold"].__setitem__("value", float("nan")))
     attempt(lambda h, t: t.__setitem__("member0.tail0.scale", -t["member0.tail0.scale"]))
     attempt(lambda h, t: t.__setitem__("member0.score4.kept", t["member0.score4.kept"][:0].clone()))
+    attempt(lambda h, t: t.pop("member0.score6.reach"))
+    attempt(lambda h, t: t.__setitem__("member0.score6.reach", 0 * t["member0.score6.reach"]))
+    short = tensors["member0.score6.reach"][1:].clone()
+    attempt(lambda h, t: t.__setitem__("member0.score6.reach", short))
     attempt(lambda h, t: t.__setitem__("member1.score2.mean", t["member1.score2.mean"][:1].clone()))
     attempt(lambda h, t: t.pop("member0.score3.weights"))
     attempt(lambda h, t: h["members"][1]["scores"].clear())

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 from isthmus import AnomalyDetector, Autoencoder, VariationalAutoencoder
+from isthmus.applications.anomaly.evidence import Evidence
 from isthmus.applications.anomaly.members import fit_scores
 from isthmus.applications.anomaly.scores import SCORES
 from isthmus.applications.anomaly.surprise import TailScale
@@ -121,13 +122,63 @@ def test_neighbours_is_the_distance_to_the_fifth(deterministic):
     np.testing.assert_allclose(raw[:, 0], distances[:, 4], rtol=1e-3, atol=1e-4)
 
 
+def test_local_is_the_distance_to_five_over_the_root_of_their_own(deterministic):
+    X, estimator = deterministic
+    one = member(deterministic, "local")
+    codes = estimator.transform(X)
+    scale = codes.std(0)
+    new = plane(50, seed=3, noise=0.5)
+
+    def slow(rows, own):
+        distances = np.linalg.norm((rows[:, None] - codes[None]) / scale, axis=2)
+        order = np.argsort(distances, axis=1)[:, own : own + 5]
+        return np.take_along_axis(distances, order, 1).mean(1), order
+
+    reach, places = slow(codes, 1)  # a row is no neighbour of its own, in the fit or later
+    expected = reach / np.sqrt(reach[places].mean(1))
+    np.testing.assert_allclose(one.raw(X)[:, 0], expected, rtol=1e-3)
+    distance, places = slow(estimator.transform(new), 0)
+    expected = distance / np.sqrt(reach[places].mean(1))
+    np.testing.assert_allclose(one.raw(new)[:, 0], expected, rtol=1e-3)
+
+
+def of_codes(name, codes):
+    score = SCORES[name]()
+    score.fit(None, Evidence(codes, codes, None), np.random.default_rng(0))
+    return lambda rows: score(None, None, Evidence(rows, rows, None))
+
+
+def test_local_sees_what_stands_apart_from_a_dense_group_and_what_is_far_from_all():
+    rng = np.random.default_rng(0)
+    dense, sparse = rng.normal(0, 0.02, (500, 2)), rng.normal((8, 0), 1, (500, 2))
+    codes = np.concatenate([dense, sparse])
+    usual = np.concatenate([rng.normal(0, 0.02, (500, 2)), rng.normal((8, 0), 1, (500, 2))])
+    beside, far = np.array([[0.3, 0.0]]), np.array([[4.0, 9.0]])
+    share = {}
+    for name in ("neighbours", "local"):
+        score = of_codes(name, codes)
+        share[name] = [float(np.mean(score(usual) >= score(odd))) for odd in (beside, far)]
+    assert share["local"][0] < 0.01 < 0.1 < share["neighbours"][0]
+    assert share["local"][1] == share["neighbours"][1] == 0.0
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 300])
+def test_local_is_finite_where_rows_are_few_or_there_many_times(n):
+    codes = np.zeros((n, 3))
+    codes[: n // 3] = np.random.default_rng(0).normal(size=(n // 3, 3))
+    raw = of_codes("local", codes)(np.concatenate([codes, np.ones((1, 3))]))
+    assert np.isfinite(raw).all()
+    assert raw[-1] > raw[n // 3 : n].max()
+
+
 def test_every_score_finds_what_is_far_away(variational):
     X, _ = variational
     far = plane(200, seed=5) + np.random.default_rng(6).normal(0, 4, size=(200, 6))
     labels = np.repeat([0, 1], [len(X), len(far)])
-    one = member(variational, *SCORES)
+    names = [name for name in SCORES if name != "distance"]  # that is of Deep SVDD alone
+    one = member(variational, *names)
     raw = one.raw(np.concatenate([X, far]))
-    for name, column in zip(SCORES, raw.T, strict=True):
+    for name, column in zip(names, raw.T, strict=True):
         assert roc_auc_score(labels, column) > 0.8, name
     assert roc_auc_score(labels, one.surprise(np.concatenate([X, far]))) > 0.95
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.applications.anomaly.evidence import Network
 from isthmus.data.containers import is_frame
 from isthmus.errors import InvalidInputError
 from isthmus.evaluation.detection import anomaly_labels
@@ -28,9 +29,11 @@ def table_encoder(X: Any) -> Any:
     return TableEncoder().fit(X) if is_mixed(X) else None
 
 
-def check_learned(estimator: BaseAutoencoder) -> None:
+def check_learned(estimator: Network) -> None:
     """Warn of a network that never came to reproduce more: its scores look like any others."""
     # Not the whole loss: that rises while the coefficient of a divergence does.
+    if not isinstance(estimator, BaseAutoencoder):
+        return  # Deep SVDD warns of its own collapse
     losses = [record["reconstruction"] for record in estimator.history_.records]
     if len(losses) >= _FEWEST_EPOCHS and min(losses[1:]) >= losses[0] - _ROUNDING * abs(losses[0]):
         warnings.warn(

@@ -21,6 +21,7 @@ from isthmus.applications.anomaly.checks import (
 )
 from isthmus.applications.anomaly.columns import in_columns
 from isthmus.applications.anomaly.drift import Drift, measure_drift
+from isthmus.applications.anomaly.evidence import Network
 from isthmus.applications.anomaly.explanation import Explanation
 from isthmus.applications.anomaly.members import (
     DEFAULT_SCORES,
@@ -33,7 +34,7 @@ from isthmus.applications.anomaly.parameters import check_columns, check_detecto
 from isthmus.applications.anomaly.threshold import Threshold
 from isthmus.data.containers import check_values
 from isthmus.errors import InvalidInputError
-from isthmus.models import BaseAutoencoder
+from isthmus.models import BaseAutoencoder, DeepSVDD
 from isthmus.models.fitting import draw_seed
 from isthmus.models.validation import numeric_array
 
@@ -57,7 +58,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     Parameters
     ----------
-    estimator : estimator of the family, optional
+    estimator : estimator of the family or DeepSVDD, optional
         The autoencoder, unfitted, for example ``VariationalAutoencoder(latent_dim=8)``. None takes
         an ensemble for tables that needs no tuning; for images and signals, and for tables of many
         kinds of columns, one that fits them.
@@ -67,8 +68,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     scores : str or sequence of str, default="auto"
         What counts: "reconstruction" (−log p(x|z), with a spread for each value), "bound" (the
         evidence lower bound), "importance" (the importance-weighted bound), "divergence" (KL of
-        the encoder alone), "mahalanobis", "mixture" or "neighbours" (density of the code). Of
-        several, each is expressed in nats of its tail on the training rows, and they are averaged.
+        the encoder alone), "mahalanobis", "mixture", "neighbours" or "local" (density of the code),
+        "distance" (to the centre, of `DeepSVDD` alone, which has no score of a decoder). Of
+        several, each is expressed in nats of its tail on the training rows; they are averaged.
     trim : float or "auto", default="auto"
         The share of each training batch that is not learned from, because the network reproduces it
         worst: keeps some per cent of anomalies among the training rows from being learned. "auto"
@@ -95,7 +97,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     Attributes
     ----------
     members_ : list of estimator
-        The fitted autoencoders.
+        The fitted networks.
     threshold_ : Threshold or None
         The line, the rule that drew it, and the numbers that belong to it.
     calibration_ : Calibration or None
@@ -124,7 +126,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        estimator: BaseAutoencoder | None = None,
+        estimator: Network | None = None,
         n_members: int | str = "auto",
         scores: str | Sequence[str] = "auto",
         trim: float | str = "auto",
@@ -180,7 +182,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self._check_promise(len(array), int(held_out.sum()))
         training = array[~held_out] if held_out.any() else array
         chosen = self._choose(training, seed)
-        auto = 0.0 if self.estimator is None else _DEFAULT_TRIM
+        auto = _DEFAULT_TRIM if isinstance(self.estimator, BaseAutoencoder) else 0.0
         trim = auto if isinstance(self.trim, str) else float(self.trim)
         for estimator, _ in chosen:
             estimator.__dict__["_trim"] = trim
@@ -283,17 +285,17 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             rows = n_held_out or n_rows
             self._promised(Calibration(np.zeros(rows), held_out=n_held_out > 0))
 
-    def _choose(
-        self, training: NDArray[Any], seed: int
-    ) -> list[tuple[BaseAutoencoder, Sequence[str]]]:
+    def _choose(self, training: NDArray[Any], seed: int) -> list[tuple[Network, Sequence[str]]]:
         """Return the unfitted members and the names of their scores."""
         changes: dict[str, Any] = {"verbose": self.verbose}
+        kinds: Sequence[tuple[Network, Sequence[str]]]
         if self.estimator is None:
             kinds = default_members(training.shape)
             if np.isnan(training.min()):
                 changes["missing"] = "ignore"
         else:
-            kinds = [(self.estimator, DEFAULT_SCORES)]
+            one_class = isinstance(self.estimator, DeepSVDD)
+            kinds = [(self.estimator, ("distance",) if one_class else DEFAULT_SCORES)]
             check_columns(self)
         if self.encoder_ is not None:
             changes |= {"likelihood": self.encoder_.likelihoods_, "scaling": "auto"}
@@ -413,6 +415,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Explanation
         """
         check_is_fitted(self, "_members")
+        if isinstance(self.members_[0], DeepSVDD):
+            raise InvalidInputError(
+                "estimator: DeepSVDD has no decoder, and so nothing that it expects instead; for "
+                "reasons use an autoencoder"
+            )
         array = self._validate(X, reset=False)
         parts = [member.explain(array) for member in self._members]
         contributions = np.mean([part[0] for part in parts], axis=0)
@@ -461,8 +468,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         save(self, path)
 
     @property
-    def members_(self) -> list[BaseAutoencoder]:
-        """The fitted autoencoders."""
+    def members_(self) -> list[Network]:
+        """The fitted networks."""
         return [member.estimator for member in self._members]
 
     def _calibrated(self) -> Calibration:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isthmus.models import BaseAutoencoder
+from isthmus.models import BaseAutoencoder, DeepSVDD
 from isthmus.models.inference import map_rows
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "Network", "evidence"]
 
+Network = BaseAutoencoder | DeepSVDD
 _HUGE = 1e15
 
 
@@ -25,6 +27,7 @@ class Evidence(NamedTuple):
         The posterior mean where there is a posterior.
     surprise : ndarray of shape (n, n_values)
         −log p(x|z) of each value at that code, in nats, in the network's units; NaN where missing.
+        Of `DeepSVDD`, which has no decoder, (n, 1): ‖z − c‖², in units of the code.
     divergence : ndarray of shape (n,) or None
         KL(q(z|x) ‖ p(z)), in nats, where the code has a prior.
     """
@@ -39,12 +42,12 @@ class Evidence(NamedTuple):
         return Evidence(self.codes[rows], self.surprise[rows], divergence)
 
 
-def evidence(member: BaseAutoencoder, x: Tensor) -> Evidence:
+def evidence(member: Network, x: Tensor) -> Evidence:
     """Run scaled rows through a fitted member, once.
 
     Parameters
     ----------
-    member : estimator of the family
+    member : estimator of the family, or `DeepSVDD`
         Fitted.
     x : Tensor of shape (n, *module_shape)
         Scaled rows.
@@ -53,6 +56,10 @@ def evidence(member: BaseAutoencoder, x: Tensor) -> Evidence:
     -------
     Evidence
     """
+    if isinstance(member, DeepSVDD):
+        codes = map_rows(member.module_, lambda part, _: member.module_.encode(part), x, None)
+        codes = np.nan_to_num(codes, nan=_HUGE, posinf=_HUGE, neginf=-_HUGE).clip(-_HUGE, _HUGE)
+        return Evidence(codes, np.square(codes - member.centre_).sum(1, keepdims=True), None)
     module, latent_dim = member.module_, member.latent_dim_
 
     def look(part: Tensor, condition: Tensor | None) -> Tensor:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from torch import Tensor
 
-from isthmus.applications.anomaly.evidence import evidence
+from isthmus.applications.anomaly.evidence import Network, evidence
 from isthmus.applications.anomaly.explanation import expect
 from isthmus.applications.anomaly.scores import Reconstruction, Score, make_score
 from isthmus.applications.anomaly.surprise import TailScale
-from isthmus.models import Autoencoder, BaseAutoencoder, DenoisingAutoencoder
+from isthmus.models import Autoencoder, BaseAutoencoder, DeepSVDD, DenoisingAutoencoder
 
-__all__ = ["DEFAULT_SCORES", "Member", "default_members", "fit_scores", "reseeded"]
+__all__ = ["DEFAULT_SCORES", "Member", "codec", "default_members", "fit_scores", "reseeded"]
 
 DEFAULT_SCORES = ("reconstruction", "mahalanobis", "neighbours")
 _CHUNK = 1 << 19  # values at a time: the intermediates in float64 stay small
@@ -31,9 +31,10 @@ _WIDEST = 256  # numbers of a code: the neighbours among a few thousand codes ar
 def default_members(shape: Sequence[int]) -> list[tuple[BaseAutoencoder, Sequence[str]]]:
     """Return the unfitted members of the default detector, and the scores of each.
 
-    Tables get a narrow autoencoder, which knows what the columns have to do with each other, and
-    two wide denoising ones, whose codes keep the distances between rows: with little noise, near
-    the data, and with as much as the data. Images and signals get what `Autoencoder` makes of them.
+    Tables get two denoising autoencoders whose codes are as wide as the data and keep the distances
+    between rows: with little noise, near the data, and with as much as the data, which only what
+    the columns have to do with each other can undo. Images and signals get what `Autoencoder` makes
+    of them.
 
     Parameters
     ----------
@@ -51,15 +52,13 @@ def default_members(shape: Sequence[int]) -> list[tuple[BaseAutoencoder, Sequenc
         "learning_rate": 4e-3,
         "early_stopping": False,
     }
-    narrow = Autoencoder(hidden_layer_sizes=(64, 32), **settings)
     latent_dim = min(max(sample_shape[0], 8), _WIDEST)
     wide = {"latent_dim": latent_dim, "hidden_layer_sizes": (128,), **settings}
     near, far = (
         DenoisingAutoencoder(corruption="gaussian", corruption_level=level, **wide)
         for level in (0.2, 1.0)
     )
-    both = ("reconstruction", "neighbours")
-    return [(narrow, both), (near, both), (far, DEFAULT_SCORES)]
+    return [(near, ("reconstruction", "local")), (far, ("reconstruction", "mahalanobis", "local"))]
 
 
 def _steps(n_rows: int) -> int:
@@ -67,9 +66,14 @@ def _steps(n_rows: int) -> int:
     return max(min(80 + n_rows // 40, 200), n_rows // _BATCH)
 
 
-def reseeded(estimator: BaseAutoencoder, i: int, seed: int) -> BaseAutoencoder:
+def codec(estimator: Network) -> BaseAutoencoder:
+    """Return the autoencoder that knows the form and the scaling of the data."""
+    return estimator.autoencoder_ if isinstance(estimator, DeepSVDD) else estimator
+
+
+def reseeded(estimator: Network, i: int, seed: int) -> Network:
     """Return an unfitted copy of an estimator with a seed and a checkpoint of its own."""
-    member: BaseAutoencoder = clone(estimator)
+    member: Network = clone(estimator)
     member.set_params(random_state=seed + i)
     if member.checkpoint is not None:
         member.set_params(checkpoint=f"{os.fspath(member.checkpoint)}.{i}")
@@ -82,22 +86,22 @@ class Member:
 
     Attributes
     ----------
-    estimator : estimator of the family
+    estimator : estimator of the family, or `DeepSVDD`
         Fitted.
     scores : list of Score
         Fitted.
     tails : list of TailScale
         One a score.
-    reference : Reconstruction
-        For explanations.
+    reference : Reconstruction or None
+        For explanations; None for `DeepSVDD`, which reconstructs nothing.
     usual : ndarray of shape (n_values,)
         Mean surprise of each value on the training rows, in nats.
     """
 
-    estimator: BaseAutoencoder
+    estimator: Network
     scores: list[Score]
     tails: list[TailScale]
-    reference: Reconstruction
+    reference: Reconstruction | None
     usual: NDArray[np.float64]
 
     def raw(self, array: NDArray[Any]) -> NDArray[np.float64]:
@@ -116,7 +120,8 @@ class Member:
 
     def explain(self, array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return contributions and expectation, both in the shape of `array`."""
-        estimator = self.estimator
+        estimator = codec(self.estimator)
+        assert self.reference is not None
         x = _scaled(estimator, array)
         contributions, expected = expect(estimator, x, self.reference, self.usual)
         schema = estimator.schema_
@@ -129,13 +134,14 @@ class Member:
     @property
     def spread(self) -> NDArray[np.float64]:
         """Spread of the training rows around their reconstructions, in units of the data."""
-        schema, scaler = self.estimator.schema_, self.estimator.scaler_
+        schema, scaler = codec(self.estimator).schema_, codec(self.estimator).scaler_
+        assert self.reference is not None
         spread = self.reference.arrays["spread"].reshape(1, *schema.module_shape)
         return np.asarray(schema.channels_last(spread * np.exp(scaler.log_scale(schema)))[0])
 
 
 def fit_scores(
-    estimator: BaseAutoencoder,
+    estimator: Network,
     names: Sequence[str],
     array: NDArray[Any],
     rng: np.random.Generator,
@@ -144,7 +150,7 @@ def fit_scores(
 
     Parameters
     ----------
-    estimator : estimator of the family
+    estimator : estimator of the family, or `DeepSVDD`
         Fitted.
     names : sequence of str
         Of the scores.
@@ -159,9 +165,11 @@ def fit_scores(
     """
     x = _scaled(estimator, array)
     found = evidence(estimator, x)
-    reference = Reconstruction()
-    reference.fit(estimator, found, rng)
-    by_value = reference.by_value(found.surprise)
+    reference, by_value = None, found.surprise
+    if isinstance(estimator, BaseAutoencoder):
+        reference = Reconstruction()
+        reference.fit(estimator, found, rng)
+        by_value = reference.by_value(found.surprise)
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(by_value)
         usual = np.where(seen, by_value, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
@@ -169,19 +177,20 @@ def fit_scores(
     few = found.take(some)
     scores, tails = [], []
     for name in names:
-        score: Score = reference if name == reference.name else make_score(name)
-        if score is not reference:
+        own = reference is not None and name == reference.name
+        score: Score = reference if reference is not None and own else make_score(name)
+        if not own:
             score.fit(estimator, found, rng)
         scores.append(score)
         tails.append(TailScale.fit(score(estimator, x[some], few)))
     return Member(estimator, scores, tails, reference, usual)
 
 
-def _scaled(estimator: BaseAutoencoder, array: NDArray[Any]) -> Tensor:
-    return estimator._inputs(array, None)[0]
+def _scaled(estimator: Network, array: NDArray[Any]) -> Tensor:
+    return codec(estimator)._inputs(array, None)[0]
 
 
-def _in_chunks(function: Any, estimator: BaseAutoencoder, array: NDArray[Any]) -> NDArray[Any]:
+def _in_chunks(function: Any, estimator: Network, array: NDArray[Any]) -> NDArray[Any]:
     rows = max(_CHUNK // max(int(np.prod(array.shape[1:])), 1), 64)
     parts = [
         function(_scaled(estimator, array[start : start + rows]))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from isthmus.applications.anomaly.scores import SCORES
+from isthmus.applications.anomaly.scores import DECODED, SCORES
 from isthmus.errors import InvalidInputError
-from isthmus.models import BaseAutoencoder
+from isthmus.models import BaseAutoencoder, DeepSVDD
 
 if TYPE_CHECKING:
     from isthmus.applications.anomaly.detector import AnomalyDetector
@@ -25,12 +25,13 @@ def check_detector(detector: AnomalyDetector) -> None:
         Names the argument, what was expected and what came.
     """
     estimator = detector.estimator
-    if estimator is not None and not isinstance(estimator, BaseAutoencoder):
+    one_class = isinstance(estimator, DeepSVDD)
+    if estimator is not None and not one_class and not isinstance(estimator, BaseAutoencoder):
         raise InvalidInputError(
             "estimator: expected an unfitted estimator of the family, such as "
             f"VariationalAutoencoder(), or None; got {_shown(estimator)}"
         )
-    if estimator is not None and estimator._conditional:
+    if isinstance(estimator, BaseAutoencoder) and estimator._conditional:
         raise InvalidInputError(
             "estimator: a conditional model needs y for every row, which a detector does not get; "
             "set conditional=False"
@@ -58,6 +59,19 @@ def check_detector(detector: AnomalyDetector) -> None:
     for name in names:
         if name not in SCORES and not (name == "auto" and isinstance(detector.scores, str)):
             raise InvalidInputError(f"scores: expected one of {', '.join(SCORES)}; got {name!r}")
+        if one_class and name in DECODED:
+            raise InvalidInputError(
+                f"scores: {name!r} needs a decoder, and DeepSVDD has none; use 'distance'"
+            )
+        if name == "distance" and not one_class:
+            raise InvalidInputError(
+                "scores: 'distance' is that to the centre of Deep SVDD; set estimator=DeepSVDD()"
+            )
+    if one_class and not isinstance(detector.trim, str) and detector.trim > 0:
+        raise InvalidInputError(
+            "trim: the rows that are reproduced worst are left out, and DeepSVDD reproduces none; "
+            f"leave it at 'auto'; got {_shown(detector.trim)}"
+        )
 
 
 def check_columns(detector: AnomalyDetector) -> None:

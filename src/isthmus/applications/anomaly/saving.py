@@ -13,11 +13,14 @@ from torch import Tensor
 from isthmus import persistence
 from isthmus.applications.anomaly.calibration import Calibration
 from isthmus.applications.anomaly.detector import AnomalyDetector
-from isthmus.applications.anomaly.members import Member
-from isthmus.applications.anomaly.scores import SCORES, Reconstruction, make_score
+from isthmus.applications.anomaly.evidence import Network
+from isthmus.applications.anomaly.members import Member, codec
+from isthmus.applications.anomaly.scores import DECODED, SCORES, Reconstruction, make_score
 from isthmus.applications.anomaly.surprise import TailScale
 from isthmus.applications.anomaly.threshold import Threshold
 from isthmus.errors import ModelFileError
+from isthmus.models import DeepSVDD
+from isthmus.persistence.svdd import rebuild_svdd, svdd_contents
 from isthmus.tensorfile import write_tensor_file
 
 if TYPE_CHECKING:
@@ -38,7 +41,9 @@ def contents(detector: AnomalyDetector) -> tuple[dict[str, Any], dict[str, Tenso
     tensors: dict[str, Tensor] = {}
     headers = []
     for i, member in enumerate(detector._members):
-        header, parts = persistence.contents(member.estimator)
+        model = member.estimator
+        one_class = isinstance(model, DeepSVDD)
+        header, parts = svdd_contents(model) if one_class else persistence.contents(model)
         headers.append({**header, "scores": [score.name for score in member.scores]})
         for name, tensor in parts.items():
             tensors[f"member{i}.{name}"] = tensor
@@ -67,12 +72,16 @@ def contents(detector: AnomalyDetector) -> tuple[dict[str, Any], dict[str, Tenso
         "encoder": None if encoder is None else encoder.to_json(),
         "versions": headers[0]["versions"],
     }
+    if isinstance(detector.estimator, DeepSVDD):  # no member of the family, which to_json knows
+        own = detector.estimator.get_params(deep=False)
+        header["one_class"] = {name: persistence.to_json(value) for name, value in own.items()}
     return header, tensors
 
 
 def _arrays(member: Member) -> dict[str, Any]:
     arrays: dict[str, Any] = {"usual": member.usual}
-    arrays |= {f"reference.{name}": array for name, array in member.reference.arrays.items()}
+    if member.reference is not None:
+        arrays |= {f"reference.{name}": array for name, array in member.reference.arrays.items()}
     for i, (score, tail) in enumerate(zip(member.scores, member.tails, strict=True)):
         arrays[f"tail{i}.levels"] = tail.levels
         arrays[f"tail{i}.scale"] = np.array([tail.scale])
@@ -98,11 +107,17 @@ def rebuild(
     detector = AnomalyDetector(
         **persistence.parameters(AnomalyDetector, header["parameters"], None)
     )
+    if (own := header.get("one_class")) is not None:
+        detector.estimator = DeepSVDD(**persistence.parameters(DeepSVDD, own, None))
     detector._members = []
     for i, stored in enumerate(header["members"]):
         prefix = f"member{i}."
         parts = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        model = persistence.rebuild(stored, parts, path, network, estimator)
+        model: Network
+        if "svdd" in stored:
+            model = rebuild_svdd(stored, parts, path)
+        else:
+            model = persistence.rebuild(stored, parts, path, network, estimator)
         model.module_.eval()
         arrays = {name: part.numpy() for name, part in parts.items()}
         detector._members.append(_member(model, stored["scores"], arrays, path))
@@ -132,13 +147,13 @@ def rebuild(
 
 def _check_fit(detector: AnomalyDetector, path: str | os.PathLike[str]) -> None:
     """Refuse a file whose parts are whole, but not of one detector."""
-    first = detector.members_[0]
+    first = codec(detector.members_[0])
     encoder = detector.encoder_
     table = len(detector.sample_shape_) == 1
     columns = detector.n_features_in_ if encoder is None else encoder.n_features_in_
     fits = {
         "the shape of a sample": all(
-            member.sample_shape_ == detector.sample_shape_ for member in detector.members_
+            codec(member).sample_shape_ == detector.sample_shape_ for member in detector.members_
         ),
         "the number of its columns": columns == detector.n_features_in_
         and (not table or encoder is not None or columns == detector.sample_shape_[0]),
@@ -160,15 +175,17 @@ def _threshold(stored: Mapping[str, Any]) -> Threshold:
 
 
 def _member(
-    estimator: BaseAutoencoder,
+    estimator: Network,
     names: list[str],
     arrays: Mapping[str, Any],
     path: str | os.PathLike[str],
 ) -> Member:
-    n_values = int(np.prod(estimator.schema_.module_shape))
+    one_class = isinstance(estimator, DeepSVDD)
+    n_values = 1 if one_class else int(np.prod(codec(estimator).schema_.module_shape))
     usual = arrays["usual"]
     _check(usual, (n_values,), "the usual surprise", path)
-    reference = Reconstruction({name: arrays[f"reference.{name}"] for name in ("scale", "spread")})
+    parts = () if one_class else ("scale", "spread")
+    reference = Reconstruction({name: arrays[f"reference.{name}"] for name in parts})
     for name, array in reference.arrays.items():
         if array.shape != (n_values,) or not ((array > 0) | np.isnan(array)).all():
             raise ModelFileError(f"{path} is damaged: the {name} is not what it should be")
@@ -178,10 +195,10 @@ def _member(
         own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
         for key, array in own.items():
             _check(array, array.shape, f"{name}'s {key}", path)
-        if name not in SCORES:
+        if name not in SCORES or (name in DECODED if one_class else name == "distance"):
             raise ModelFileError(f"{path} is damaged: there is no score {name!r}")
         score = reference if name == reference.name else make_score(name, own)
-        if score is not reference and not score.fits(estimator.latent_dim_):
+        if score is not reference and not score.fits(codec(estimator).latent_dim_):
             raise ModelFileError(f"{path} is damaged: {name} does not fit the code")
         scores.append(score)
         levels, scale = arrays[f"tail{i}.levels"], arrays[f"tail{i}.scale"]
@@ -192,7 +209,7 @@ def _member(
         tails.append(TailScale(levels, float(scale[0])))
     if not scores:
         raise ModelFileError(f"{path} is damaged: a member has no scores")
-    return Member(estimator, scores, tails, reference, usual)
+    return Member(estimator, scores, tails, None if one_class else reference, usual)
 
 
 def _check(array: Any, shape: tuple[int, ...], what: str, path: str | os.PathLike[str]) -> None:

@@ -29,7 +29,7 @@ from isthmus.applications.anomaly.threshold import Threshold
 from isthmus.applications.anomaly.windows import auto_window, window_starts, windows_at
 from isthmus.data.containers import is_frame, is_tensor
 from isthmus.errors import InvalidInputError
-from isthmus.models import Autoencoder
+from isthmus.models import Autoencoder, DeepSVDD
 
 __all__ = ["SeriesDetector"]
 
@@ -341,6 +341,10 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
             detector = AnomalyDetector(
                 estimator=Autoencoder(network="convolutional", missing=treatment),
                 scores="reconstruction",
+            )
+        if isinstance(detector.estimator, DeepSVDD):
+            raise InvalidInputError(
+                "detector: DeepSVDD scores windows, and not the steps in them; use an autoencoder"
             )
         inner: AnomalyDetector = clone(detector)
         inner.set_params(calibration_fraction=0, false_alarm_rate="auto", contamination="auto")

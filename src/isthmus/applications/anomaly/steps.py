@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from isthmus.applications.anomaly.clock import Series
 from isthmus.applications.anomaly.detector import AnomalyDetector
 from isthmus.applications.anomaly.evidence import evidence
+from isthmus.applications.anomaly.members import codec
 from isthmus.applications.anomaly.windows import window_starts, windows_at
 
 __all__ = ["step_surprise", "window_surprise"]
@@ -33,7 +34,8 @@ def window_surprise(detector: AnomalyDetector, windows: NDArray[np.float64]) -> 
     """
     total = np.zeros(windows.shape)
     for member in detector._members:
-        estimator = member.estimator
+        estimator = codec(member.estimator)
+        assert member.reference is not None
         x = estimator._inputs(windows, None)[0]
         with np.errstate(over="ignore", invalid="ignore"):
             by_value = member.reference.by_value(evidence(estimator, x).surprise) - member.usual
