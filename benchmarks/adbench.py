@@ -276,8 +276,8 @@ def run(place: Path | None = None) -> None:
             "rank 2.4 if fitted on normal rows); it was given up because it found made rows off a "
             "plane less often.",
             "Seconds are of the processor, one thread, fitting and scoring together; those of the "
-            "untrained control include the fit of the detector that it is made from. Ours were "
-            "measured last, some hours after the others, on the same machine when it was busier.",
+            "untrained control include the fit of the detector that it is made from. Ours and "
+            "PyOD's AutoEncoder were timed in turn, case by case, some hours after the others.",
             "Fitted on all rows the untrained networks rank above the trained ones: there the "
             "distance in code does the work, and training learns the anomalies, too.",
         ],

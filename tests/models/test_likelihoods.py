@@ -188,6 +188,16 @@ def test_what_are_no_levels_is_refused(likelihood, X, message):
     assert "\n" not in str(caught.value)
 
 
+def test_new_values_between_levels_count_as_the_nearest_and_it_is_said():
+    X = RNG.integers(0, 17, size=(60, 5)).astype(float)
+    model = Autoencoder(**QUICK, likelihood="discretized_logistic:17").fit(X)
+    with pytest.warns(UserWarning, match="each counts as the nearest level") as record:
+        found = model.score_samples(X + 0.3 * (X < 16))
+    assert record[0].filename == __file__
+    assert np.isfinite(found).all()
+    assert (found < 0).all()
+
+
 def test_levels_beside_other_columns():
     X = np.column_stack([RNG.normal(5, 3, 60), RNG.integers(0, 6, 60)])
     likelihood = ["gaussian", "discretized_logistic:6"]

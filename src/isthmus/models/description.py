@@ -185,10 +185,15 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
         low, high = float(np.fmin.reduce(part, axis=None)), float(np.fmax.reduce(part, axis=None))
         classes = name.startswith("categorical")
         whole = not classes or bool(((np.rint(part) == part) | np.isnan(part)).all())
-        _check_levels(part, name, where="" if columns is None else f" in {_shown(columns, names)}")
+        where = "" if columns is None else f" in {_shown(columns, names)}"
+        if last := _between_levels(part, name):
+            raise InvalidInputError(
+                f"likelihood: {name!r} needs whole numbers from 0 to {last}, or multiples of "
+                f"1/{last}{where}; got values in between; name as many levels as there are, or "
+                "choose 'gaussian_predicted_scale'"
+            )
         if whole and not (low < support[0] - 1e-6 or high > support[1] + 1e-6):
             continue
-        where = "" if columns is None else f" in {_shown(columns, names)}"
         got = f"{low:.4g} to {high:.4g}" if whole else "fractions"
         if classes:
             raise InvalidInputError(
@@ -206,22 +211,16 @@ def _check_support(estimator: BaseAutoencoder, array: NDArray[Any]) -> None:
         )
 
 
-def _check_levels(part: NDArray[Any], name: str, where: str) -> None:
-    """Refuse values between the levels: each value would be taken for the level next to it."""
+def _between_levels(part: NDArray[Any], name: str) -> int:
+    """Return the number of the last level if some values lie between two levels; else 0."""
     kind, _, count = name.partition(":")
     if kind != "discretized_logistic":
-        return
-    last = int(count) - 1
-    off = 0.0
+        return 0
+    last, off = int(count) - 1, 0.0
     for start in range(0, len(part), _ROWS):
         levels = part[start : start + _ROWS] * last
         off = float(np.fmax.reduce(np.abs(levels - np.rint(levels)), axis=None, initial=off))
-    if off > _OFF_A_LEVEL:
-        raise InvalidInputError(
-            f"likelihood: {name!r} needs whole numbers from 0 to {last}, or multiples of "
-            f"1/{last}{where}; got values in between; name as many levels as there are, or choose "
-            "'gaussian_predicted_scale'"
-        )
+    return last if off > _OFF_A_LEVEL else 0
 
 
 def _shown(columns: Sequence[int], names: Sequence[str] | None) -> str:
@@ -250,6 +249,12 @@ def within_support(
         classes = name.startswith("categorical")
         if classes and not ((np.rint(part) == part) | np.isnan(part)).all():
             raise InvalidInputError("X: expected whole numbers, the classes; got fractions")
+        if _between_levels(part, name):
+            warnings.warn(
+                "X has values between the levels of the fit; each counts as the nearest level",
+                UserWarning,
+                stacklevel=5,
+            )
         if np.isnan(least) or (least >= low - 1e-6 and most <= high + 1e-6):
             continue  # all of it missing, or all of it inside
         where = "" if isinstance(spec, str) else f" in {_shown(columns, names)}"
