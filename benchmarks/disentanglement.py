@@ -198,8 +198,8 @@ def run() -> None:
         ),
         published="Locatello et al. 2019 (arXiv:1811.12359) show scores on dSprites in figures, "
         "as distributions over strengths and seeds. β-VAE, median: MIG 0.10, FactorVAE score 0.66 "
-        "(as cited by Klindt et al. 2021, arXiv:2007.10930; not checked from the paper). Their "
-        "networks are convolutional, see 64 × 64 pixels and learn for 300,000 steps.",
+        "(as cited by Klindt et al. 2021, arXiv:2007.10930; quoted from memory, not checked). "
+        "Their networks are convolutional, see 64 × 64 pixels and learn for 300,000 steps.",
         seeds=seeds,
         notes=[
             f"Sprites: {size.n_images:,} of 737,280, drawn anew for each seed, of {size.pixels} "
