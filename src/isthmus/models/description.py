@@ -15,8 +15,8 @@ from isthmus.data.scaling import fit_scaler
 from isthmus.data.schema import column_ranges, infer_kinds, infer_schema
 from isthmus.errors import InvalidInputError
 from isthmus.models.architecture import Architecture
-from isthmus.models.likelihoods import LikelihoodSpec, make_likelihood
-from isthmus.models.parameters import auto_hidden, choose_likelihood
+from isthmus.models.likelihoods import LikelihoodSpec, choose_likelihood, make_likelihood
+from isthmus.models.parameters import auto_hidden
 from isthmus.nn import AutoencoderModule, GaussianLatent
 from isthmus.nn.networks import CELLS, auto_channels
 from isthmus.nn.shapes import check_shapes
