@@ -19,8 +19,8 @@ def draw_demo(folder: Path) -> None:
     """Write ``demo.png``."""
     from rich.console import Console
 
-    from isthmus.cli.demo import study
-    from isthmus.cli.demo_report import picture
+    from isthmus.cli.demo_figures import picture
+    from isthmus.cli.demo_study import study
 
     picture(study(console=Console())).savefig(folder / "demo.png", dpi=130)
 

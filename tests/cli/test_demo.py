@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import isthmus
-from isthmus.cli import demo, demo_report
+from isthmus.cli import demo, demo_figures, demo_study
 from isthmus.cli import run as command_line
 from isthmus.errors import InvalidInputError
 from isthmus.evaluation import pca_reconstruction, squared_error
@@ -95,7 +95,7 @@ def test_data_are_the_digits_split_by_class(folder):
     rows = {row.tobytes() for row in train}
     assert not any(row.tobytes() in rows for row in test)
     assert 0.03 < np.square(noisy - test).mean() < 0.09  # 0.3², less what is cut off
-    digits = demo.load_digits(1)
+    digits = demo_study.load_digits(1)
     np.testing.assert_array_equal(digits.X_test, test)
     assert set(np.bincount(digits.y_test)) <= {34, 35, 36, 37}
 
@@ -138,12 +138,12 @@ def test_progress_and_table_fit_a_terminal(tmp_path, capsys):
 def test_same_seed_same_models_and_threads_are_left_alone():
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
-    first, second = (demo.study(seed=3, quick=True) for _ in range(2))
+    first, second = (demo_study.study(seed=3, quick=True) for _ in range(2))
     assert torch.get_num_threads() == threads
     for name in MODELS:
         assert first.models[name].error == second.models[name].error
         assert first.models[name].accuracy == second.models[name].accuracy
-    demo_report.picture(first)
+    demo_figures.picture(first)
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 import isthmus
 from isthmus.applications.anomaly import AnomalyDetector
-from isthmus.cli import detect_rows, run
+from isthmus.cli import detect_rows, detect_score, run
 from isthmus.data import files
 from isthmus.errors import ModelFileError
 from isthmus.tensorfile import read_tensor_file, write_tensor_file
@@ -161,7 +161,7 @@ def test_batches_give_the_same_as_one(work, monkeypatch, capsys):
 
 
 def test_only_the_oddest_alarms_are_explained(work, monkeypatch, capsys):
-    monkeypatch.setattr(detect_rows, "MOST_EXPLAINED", 12)
+    monkeypatch.setattr(detect_score, "MOST_EXPLAINED", 12)
     monkeypatch.setattr(detect_rows, "_MOST_ROWS", 16)
     monkeypatch.setattr(detect_rows, "_FEWEST_ROWS", 16)
     command = ["detect", "train.safetensors", "--score", "new.csv", "-o", "a.csv"]

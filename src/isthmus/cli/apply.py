@@ -148,7 +148,7 @@ def score(
     check_output(output, ())
     reading = Reading(target, drop, header, image_size, mode, key)
     if hasattr(estimator, "members_"):
-        from isthmus.cli.detect_rows import score_rows, tell_unscored
+        from isthmus.cli.detect_score import score_rows, tell_unscored
 
         scored = score_rows(estimator, data, reading)
         tell_unscored(scored, data)

@@ -1,39 +1,54 @@
-"""The page of the demonstration: its texts, tables and figures."""
+"""The page of the demonstration: its sections, each with its text, tables and figures."""
 
 from __future__ import annotations
 
 import platform
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.cli.demo import CODES, IMAGE, NOISE, PURPOSES, next_commands
+from isthmus.cli.demo_figures import (
+    curves,
+    denoised,
+    digit_map,
+    one_of_each,
+    reconstructions,
+    samples,
+)
+from isthmus.cli.demo_study import CODES, IMAGE, NOISE, RANGE, gaussian_samples, nearest
 from isthmus.evaluation import active_units, pca_reconstruction, squared_error
-from isthmus.evaluation.codes import fit_pca
-from isthmus.plotting import Report, image_rows, latent_map, learning_curves, sample_grid, walk
-from isthmus.plotting._style import PAPER
+from isthmus.plotting import Report, image_rows, sample_grid, walk
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from isthmus.cli.demo_study import Study, Trained
 
-    from isthmus.cli.demo import Study, Trained
+__all__ = ["report"]
 
-__all__ = ["picture", "report"]
-
-RANGE = (0.0, 1.0)
 ENDS = (1, 0)  # the walk goes from one of these to one of those
 
+# What each model is good for, whatever its row in the table says.
+PURPOSES = {
+    "undercomplete": "A narrow code and nothing else: keeps the most of a picture for its size.",
+    "denoising": "Learns to undo damage: give it noisy digits, see the section on noise.",
+    "sparse": "Many codes, few of them in use for one digit: each stands for a part of a picture, "
+    "and more of them name the digit.",
+    "contractive": "Codes that move little when the pixels do: gives up some accuracy of the "
+    "picture for a steady code.",
+    "variational": "Codes of a known distribution: the one that can draw new digits and walk "
+    "between two. Keeping the codes in that shape costs some accuracy of the picture.",
+}
 
-def report(results: Study, folder: Path) -> Report:
+
+def report(results: Study, commands: Sequence[str]) -> Report:
     """Put the page together.
 
     Parameters
     ----------
     results : Study
         What was fitted and measured.
-    folder : Path
-        Where the models are, for the commands at the end.
+    commands : sequence of str
+        Command lines that go on from here, for the end.
 
     Returns
     -------
@@ -61,7 +76,7 @@ def report(results: Study, folder: Path) -> Report:
         "own. `digits.npy` is what was learned from, `digits-test.npy` what was held out, "
         "`digits-noisy.npy` the same with noise."
     )
-    page.code("\n".join(next_commands(folder)))
+    page.code("\n".join(commands))
     return page
 
 
@@ -123,45 +138,19 @@ def _add_learning(page: Report, results: Study) -> None:
         "penalty differs."
     )
     page.figure(
-        _curves(results),
+        curves(results),
         alt="Training and validation loss of each model over the epochs",
         caption="Loss in nats a picture, on the training pictures and on those set aside.",
     )
 
 
-def _curves(results: Study) -> Figure:
-    from matplotlib.figure import Figure
-
-    columns = 3
-    lines = -(-len(results.models) // columns)
-    figure = Figure(figsize=(9.4, 2.6 * lines), layout="constrained", facecolor=PAPER)
-    for number, trained in enumerate(results.models.values(), start=1):
-        axes = figure.add_subplot(lines, columns, number)
-        learning_curves(trained.estimator.history_, title=trained.name, ax=axes)
-        if (number - 1) % columns:
-            axes.set_ylabel("")
-        legend = axes.get_legend()
-        if legend is not None and number > 1:
-            legend.remove()
-    return figure
-
-
 def _add_reconstructions(page: Report, results: Study) -> None:
     page.heading("Originals and reconstructions")
     page.figure(
-        image_rows(_reconstructions(results), image_shape=IMAGE, value_range=RANGE),
+        image_rows(reconstructions(results), image_shape=IMAGE, value_range=RANGE),
         alt="Ten held-out digits, and the same digits from the codes of each model and of PCA",
         caption="One held-out picture of each digit, and what each model restores from its code.",
     )
-
-
-def _reconstructions(results: Study) -> dict[str, Any]:
-    test = results.digits.X_test[_one_of_each(results)]
-    rows: dict[str, Any] = {"original": test}
-    for trained in results.models.values():
-        rows[trained.title] = trained.estimator.reconstruct(test)
-    rows[f"PCA, {CODES} codes"] = pca_reconstruction(results.digits.X_train, test, CODES)
-    return rows
 
 
 def _add_noise(page: Report, results: Study) -> None:
@@ -191,23 +180,14 @@ def _add_noise(page: Report, results: Study) -> None:
         caption=f"Average of {len(test)} held-out pictures.",
         bold=[(r, 1) for r, value in enumerate(table.values()) if value == smallest],
     )
-    chosen = _one_of_each(results)
-    rows = _denoised(results)
+    chosen = one_of_each(results)
+    rows = denoised(results)
     rows[f"PCA, {best} codes"] = pca_reconstruction(train, noisy[chosen], best)
     page.figure(
         image_rows(rows, image_shape=IMAGE, value_range=RANGE),
         alt="Ten digits: clean, with noise, cleaned by the denoising model, cleaned by PCA",
         caption="Clean, noisy, and cleaned in two ways.",
     )
-
-
-def _denoised(results: Study) -> dict[str, Any]:
-    chosen = _one_of_each(results)
-    return {
-        "original": results.digits.X_test[chosen],
-        "noisy": results.noisy[chosen],
-        "denoised": results.models["denoising"].estimator.reconstruct(results.noisy[chosen]),
-    }
 
 
 def _add_map(page: Report, results: Study) -> None:
@@ -217,17 +197,11 @@ def _add_map(page: Report, results: Study) -> None:
         "map. It never saw a label: the colours were added afterwards."
     )
     page.figure(
-        _map(results),
+        digit_map(results),
         alt="Held-out and training digits as points in the plane, coloured by the digit",
         caption=f"All {len(results.digits.X_train) + len(results.digits.X_test)} digits, "
         "learned from or held out. Each name stands where its digit is densest.",
     )
-
-
-def _map(results: Study, **how: Any) -> Figure:
-    digits = results.digits
-    codes = results.flat.transform(np.concatenate([digits.X_train, digits.X_test]))
-    return latent_map(codes, np.concatenate([digits.y_train, digits.y_test]), **how)
 
 
 def _add_samples(page: Report, results: Study) -> None:
@@ -242,13 +216,13 @@ def _add_samples(page: Report, results: Study) -> None:
         "near to real ones, as near as real held-out ones are."
     )
     page.figure(
-        sample_grid(_samples(results), image_shape=IMAGE, value_range=RANGE, n_columns=12),
+        sample_grid(samples(results), image_shape=IMAGE, value_range=RANGE, n_columns=12),
         alt="Forty-eight digits drawn by the variational model",
         caption="Not chosen: the first 48 draws.",
     )
     drawn = {
         "held-out digits": test,
-        "drawn by the variational model": _samples(results, len(test)),
+        "drawn by the variational model": samples(results, len(test)),
         f"drawn by a Gaussian on {CODES} codes of PCA": gaussian_samples(results, len(test)),
     }
     page.table(
@@ -263,31 +237,12 @@ def _add_samples(page: Report, results: Study) -> None:
     )  # fmt: skip
 
 
-def gaussian_samples(results: Study, count: int) -> Any:
-    """Draw from the Gaussian that PCA fits: the linear control of a generative model."""
-    pca = fit_pca(results.digits.X_train, CODES)
-    draws = np.random.default_rng(results.seed).normal(size=(count, CODES))
-    return pca.inverse_transform(draws * np.sqrt(pca.explained_variance_))
-
-
-def nearest(X: Any, others: Any) -> float:
-    """Return the squared distance from a row of `X` to the nearest of `others`, averaged."""
-    from sklearn.neighbors import NearestNeighbors
-
-    distances, _ = NearestNeighbors(n_neighbors=1).fit(others).kneighbors(X)
-    return float(np.square(distances).mean())
-
-
-def _samples(results: Study, count: int = 48) -> Any:
-    return results.models["variational"].estimator.sample(count, random_state=results.seed)
-
-
 def _add_walk(page: Report, results: Study) -> None:
     page.heading("A walk between two digits")
     start, end = ENDS
     train, test = results.digits.X_train, results.digits.X_test
     model = results.models["variational"].estimator
-    first, last = (test[_one_of_each(results)[digit]] for digit in ENDS)
+    first, last = (test[one_of_each(results)[digit]] for digit in ENDS)
     codes = model.transform(np.stack([first, last]))
     # One pair may be luck: the middles of many pairs, by either way.
     order = np.random.default_rng(results.seed).permutation(len(test))
@@ -318,12 +273,6 @@ def _add_walk(page: Report, results: Study) -> None:
         )
 
 
-def _one_of_each(results: Study) -> list[int]:
-    """Return the row of the first held-out picture of each digit."""
-    labels = results.digits.y_test
-    return [int(np.flatnonzero(labels == digit)[0]) for digit in np.unique(labels)]
-
-
 def _footer(results: Study) -> str:
     import sklearn
     import torch
@@ -337,42 +286,3 @@ def _footer(results: Study) -> str:
         "Digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (1998), "
         "as scikit-learn has them."
     )
-
-
-def picture(results: Study) -> Figure:
-    """Return one wide picture of it all, for a front page.
-
-    Parameters
-    ----------
-    results : Study
-        What was fitted.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        12 by 4.45 inches.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 4.45), layout="constrained", facecolor=PAPER)
-    grid = figure.add_gridspec(3, 2, width_ratios=(1.5, 1))
-    restored, cleaned = _reconstructions(results), _denoised(results)
-    blocks: tuple[tuple[str, dict[str, Any]], ...] = (
-        (
-            f"Compressed to {CODES} numbers",
-            {
-                "original": restored["original"],
-                "restored": restored[results.models["undercomplete"].title],
-            },
-        ),
-        ("Cleaned", {"noisy": cleaned["noisy"], "cleaned": cleaned["denoised"]}),
-    )
-    for number, (title, rows) in enumerate(blocks):
-        axes = figure.add_subplot(grid[number, 0])
-        image_rows(rows, image_shape=IMAGE, value_range=RANGE, title=title, ax=axes)
-    sample_grid(
-        _samples(results, 20), image_shape=IMAGE, value_range=RANGE, n_columns=10,
-        title="Digits that nobody wrote", ax=figure.add_subplot(grid[2, 0]),
-    )  # fmt: skip
-    _map(results, title="A map drawn without labels", ax=figure.add_subplot(grid[:, 1]))
-    return figure

@@ -188,7 +188,7 @@ def detect(
 
     from isthmus.cli.detect_fit import fit_detector, load_detector, redraw, unfitted
     from isthmus.cli.detect_result import result_of
-    from isthmus.cli.detect_rows import tell_unscored
+    from isthmus.cli.detect_score import tell_unscored
     from isthmus.cli.detect_words import describe_fit, rows_for_people
 
     seconds: dict[str, float] = {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.cli.detect_reasons import explained, reasons_of
-from isthmus.cli.detect_rows import Scored, score_rows
+from isthmus.cli.detect_score import Scored, score_rows
 from isthmus.cli.options import Reading
 
 if TYPE_CHECKING:

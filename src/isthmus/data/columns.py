@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.data._casts import CASTS, UnreadableError, is_flag, is_iso_dates, to_text
 from isthmus.data.containers import frame_library, is_tensor
 from isthmus.errors import InvalidInputError
 
 __all__ = ["Column", "is_flag", "is_iso_dates", "to_columns"]
 
 _SECOND = np.timedelta64(1, "s")
-_FLAGS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 _NEEDS = {
     "number": "numbers",
     "flag": "True and False",
@@ -71,20 +71,11 @@ class Column:
         """
         if kind == self.kind:
             return self
-        converters = {
-            ("text", "number"): _text_to_numbers,
-            ("text", "time"): _text_to_times,
-            ("text", "flag"): _text_to_flags,
-            ("number", "flag"): _numbers_to_flags,
-            ("number", "text"): _numbers_to_text,
-            ("flag", "number"): lambda values: values,
-            ("flag", "text"): _flags_to_text,
-        }
-        if (self.kind, kind) not in converters:
+        if (self.kind, kind) not in CASTS:
             raise self.misfit(kind, f"{self.kind}s")
         try:
-            return Column(self.name, kind, converters[self.kind, kind](self.values))
-        except _UnreadableError as error:
+            return Column(self.name, kind, CASTS[self.kind, kind](self.values))
+        except UnreadableError as error:
             raise self.misfit(kind, repr(error.args[0])) from None
 
     def misfit(self, kind: str, what: str) -> InvalidInputError:
@@ -93,10 +84,6 @@ class Column:
             f"X: expected {_NEEDS[kind]} in column {self.name!r}, as in the fit; got {what}; "
             "convert the column"
         )
-
-
-class _UnreadableError(Exception):
-    """A value that cannot be read as another kind."""
 
 
 def to_columns(X: Any) -> tuple[list[str] | None, list[Column]]:
@@ -183,7 +170,7 @@ def _from_pandas(name: str, series: Any) -> Column:
     values = series.astype(object).to_numpy(dtype=object, copy=True)
     values[series.isna().to_numpy(dtype=bool)] = None
     if str(dtype) == "category":  # whole numbers may be categories too
-        return Column(name, "text", _labels(values.tolist()))
+        return Column(name, "text", to_text(values.tolist()))
     return _from_array(name, values)
 
 
@@ -240,7 +227,7 @@ def _from_array(name: str | int, values: NDArray[Any]) -> Column:
             )
         times = np.array(objects, dtype="datetime64[us]")
         return Column(name, "time", times)
-    return Column(name, "text", _labels(objects))
+    return Column(name, "text", to_text(objects))
 
 
 def _is_missing(value: Any) -> bool:
@@ -255,97 +242,3 @@ def _is_missing(value: Any) -> bool:
 def _floats(objects: Sequence[Any]) -> NDArray[np.float64]:
     numbers = (np.nan if value is None else float(value) for value in objects)
     return np.fromiter(numbers, np.float64, len(objects))
-
-
-def _label(value: Any) -> str:
-    """Return the text of one value: 3 and 3.0 are the same category, and so is "3"."""
-    if isinstance(value, str | bool | np.bool_):
-        return str(value)
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Real):
-        number = float(value)
-        return str(int(number)) if number.is_integer() else str(number)
-    return str(value)
-
-
-def _labels(values: Sequence[Any]) -> NDArray[Any]:
-    array = np.empty(len(values), dtype=object)
-    array[:] = [None if value is None or value != value else _label(value) for value in values]
-    return array
-
-
-def _text_to_numbers(values: NDArray[Any]) -> NDArray[np.float64]:
-    numbers = np.full(len(values), np.nan)
-    for i, value in enumerate(values):
-        if value is not None:
-            try:
-                numbers[i] = float(value)
-            except ValueError:
-                raise _UnreadableError(value) from None
-    return numbers
-
-
-def _text_to_times(values: NDArray[Any]) -> NDArray[np.datetime64]:
-    """Return the times that text in ISO 8601 names, without a time zone."""
-    for value in values:
-        if value is not None and not (len(value) >= 10 and value[4] == value[7] == "-"):
-            raise _UnreadableError(value)
-        if value is not None and (value.endswith("Z") or "+" in value or "-" in value[10:]):
-            raise _UnreadableError(value)  # a zone, which numpy would drop
-    try:
-        return np.array([value or "NaT" for value in values], dtype="datetime64[us]")
-    except ValueError:
-        return np.array([_time(value) for value in values], dtype="datetime64[us]")
-
-
-def is_iso_dates(values: NDArray[Any]) -> bool:
-    """Whether every known text is a date, or a date and a time of day, in ISO 8601."""
-    try:
-        _text_to_times(values)
-    except _UnreadableError:
-        return False
-    return True
-
-
-def _time(value: str | None) -> np.datetime64:
-    try:
-        return np.datetime64(value or "NaT", "us")
-    except ValueError:
-        raise _UnreadableError(value) from None
-
-
-def _text_to_flags(values: NDArray[Any]) -> NDArray[np.float64]:
-    flags = np.full(len(values), np.nan)
-    for i, value in enumerate(values):
-        if value is not None:
-            if not is_flag(value):
-                raise _UnreadableError(value)
-            flags[i] = _FLAGS[value.strip().lower()]
-    return flags
-
-
-def is_flag(value: Any) -> bool:
-    """Whether a value that is not missing can be read as True or False.
-
-    Examples
-    --------
-    >>> is_flag(" FALSE"), is_flag(1.0), is_flag("yes")
-    (True, True, False)
-    """
-    return _label(value).strip().lower() in _FLAGS
-
-
-def _numbers_to_flags(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    other = values[(values != 0) & (values != 1) & (values == values)]
-    if len(other):
-        raise _UnreadableError(float(other[0]))
-    return values
-
-
-def _numbers_to_text(values: NDArray[np.float64]) -> NDArray[Any]:
-    return _labels(values.tolist())
-
-
-def _flags_to_text(values: NDArray[np.float64]) -> NDArray[Any]:
-    return _labels([None if v != v else str(bool(v)) for v in values.tolist()])

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.data._fields import (
-    Field,
-    Moment,
-    field_from_json,
-    field_to_json,
-    fit_field,
+from isthmus.data._dates import Moment
+from isthmus.data._fields import Field, field_from_json, field_to_json, fit_field
+from isthmus.data._table_checks import (
+    check_complete,
+    check_finite,
+    check_times,
+    match_columns,
+    report_unseen,
 )
 from isthmus.data.columns import Column, to_columns
-from isthmus.data.containers import check_values, frame_library, text_columns
+from isthmus.data.containers import frame_library, text_columns
 from isthmus.errors import InvalidInputError, require
 
 __all__ = ["TableEncoder", "is_mixed"]
@@ -136,7 +138,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names, columns = to_columns(X)
         fields = []
         for i, column in enumerate(columns):
-            _check_finite(column)
+            check_finite(column)
             field, columns[i] = fit_field(column, int(self.max_categories))
             fields.append(field)
             if not field.likelihoods:
@@ -184,14 +186,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "fields_")
         self._check_parameters()
-        columns = self._find(X)
+        known = getattr(self, "feature_names_in_", None)
+        columns = match_columns(X, known, self.n_features_in_)
         columns = [
             column.to(field.kind) for column, field in zip(columns, self.fields_, strict=True)
         ]
         for column, field in zip(columns, self.fields_, strict=True):
-            _check_finite(column)
+            check_finite(column)
             if isinstance(field, Moment):
-                _check_times(column, field)
+                check_times(column, field)
         nothing = np.logical_and.reduce([column.missing for column in columns])
         if nothing.any():
             raise InvalidInputError(
@@ -213,10 +216,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 if (rows := np.flatnonzero(codes[:, 0] == code)).size:
                     unseen.append((column, rows))
             elif given is not None and self.complete_[i]:
-                _check_complete(column)
+                check_complete(column)
             encoded[:, self.origin_ == i] = codes
         if unseen:
-            self._report(unseen)
+            report_unseen(unseen, self.unknown)
         return encoded
 
     def inverse_transform(self, X: Any) -> Any:
@@ -334,96 +337,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"max_categories: expected a whole number of at least 2; got {most!r}"
             )
 
-    def _find(self, X: Any) -> list[Column]:
-        """Return the columns of the fit, in its order."""
-        names, columns = to_columns(X)
-        known = getattr(self, "feature_names_in_", None)
-        if known is not None and names is not None:
-            absent = [name for name in known if name not in names]
-            if absent:
-                raise InvalidInputError(
-                    f"X: it lacks {_named(absent)} of the fit; give a table with the same columns"
-                )
-            new = [name for name in names if name not in known]
-            if new:
-                raise InvalidInputError(f"X: {_named(new)} was not in the fit; drop it")
-            return [columns[names.index(name)] for name in known]
-        if len(columns) != self.n_features_in_:
-            raise InvalidInputError(
-                f"X: expected {self.n_features_in_} columns, as in the fit; got {len(columns)}"
-            )
-        if (known is None) != (names is None):
-            had, has = ("no names", "names") if known is None else ("names", "none")
-            warnings.warn(
-                f"X: the columns had {had} in the fit and have {has} now; they are taken by place",
-                UserWarning,
-                stacklevel=4,  # scikit-learn wraps transform
-            )
-        return columns
-
-    def _report(self, unseen: Sequence[tuple[Column, NDArray[np.intp]]]) -> None:
-        column, rows = unseen[0]
-        if self.unknown == "error":
-            raise InvalidInputError(
-                f"X: {_values(column, rows)} in column {column.name!r} was never seen in the fit; "
-                f"first in row {rows[0]} ({len(rows)} such rows); drop such rows, or set "
-                "unknown='rare'"
-            )
-        found = [f"{_values(c, r)} in column {c.name!r} ({len(r)} rows)" for c, r in unseen[:5]]
-        more = f" and {len(unseen) - 5} more columns" if len(unseen) > 5 else ""
-        warnings.warn(
-            f"X has values that were never seen in the fit and count as improbable: "
-            f"{'; '.join(found)}{more}",
-            UserWarning,
-            stacklevel=5,
-        )
-
 
 def _is_list(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(one, kind) for one in value)
-
-
-def _values(column: Column, rows: NDArray[np.intp]) -> str:
-    """Name a few of the values in some rows."""
-    missing = column.missing
-    values = [
-        "a missing value" if missing[row] else repr(column.values[row]) for row in rows[:1000]
-    ]
-    values = [value.removeprefix("np.float64(").removesuffix(")") for value in values]
-    different = list(dict.fromkeys(values))
-    return ", ".join(different[:3]) + (" …" if len(different) > 3 else "")
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"column{'s' if len(names) > 1 else ''} {shown}{more}"
-
-
-def _check_finite(column: Column) -> None:
-    if column.kind == "number":
-        name = column.name
-        check_values(column.values[:, None], allow_nan=True, names=[str(name)])
-
-
-def _check_complete(column: Column) -> None:
-    missing = column.missing
-    if missing.any():
-        raise InvalidInputError(
-            f"X: column {column.name!r} had no missing values in the fit; got {missing.sum()}, the "
-            f"first in row {int(missing.argmax())}; fill them in, or fit with rows that lack it"
-        )
-
-
-def _check_times(column: Column, field: Moment) -> None:
-    if column.zone != field.zone:
-        raise column.misfit("time", f"times of zone {column.zone}, and {field.zone} in the fit")
-    known = column.values[~column.missing]
-    if field.elapsed and len(known) and 2 * field.outside(known).sum() > len(known):
-        warnings.warn(
-            f"most dates in column {column.name!r} lie outside the {field.first} to {field.last} "
-            "of the fit, and every such row is odd for that; to judge rows by the rest, drop the "
-            "column or replace it by an age",
-            UserWarning,
-            stacklevel=4,
-        )

@@ -20,6 +20,7 @@ from typing import Literal
 from isthmus.atomic import check_place, check_vacant_folder, whole_file, whole_folder
 from isthmus.data.files.arrays import read_npy, read_npz, write_npy, write_npz
 from isthmus.data.files.dataset import Array, DataSet
+from isthmus.data.files.frames import read_frames
 from isthmus.data.files.idx import is_idx, read_idx
 from isthmus.data.files.images import (
     IMAGE_SUFFIXES,
@@ -28,13 +29,7 @@ from isthmus.data.files.images import (
     read_images,
     write_images,
 )
-from isthmus.data.files.tables import (
-    read_frames,
-    read_parquet,
-    read_text,
-    write_csv,
-    write_parquet,
-)
+from isthmus.data.files.tables import read_parquet, read_text, write_csv, write_parquet
 from isthmus.errors import InvalidInputError, require
 
 __all__ = ["DataSet", "check_writable", "read", "read_frames", "write", "write_csv"]
