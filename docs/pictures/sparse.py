@@ -12,21 +12,24 @@ from isthmus.plotting import sample_grid
 
 
 def draw(folder: Path) -> None:
-    """Train k-sparse models with and without the schedule, and one with L1; draw ``sparse.png``."""
+    """Train k-sparse models with and without what keeps units alive; draw ``sparse.png``."""
     X = load_digits().data / 16
     common = {"latent_dim": 128, "max_epochs": 28, "learning_rate": 4e-3, "random_state": 0}
-    common |= {"likelihood": "gaussian", "scaling": None, "weight_decay": 3e-4}
+    common |= {"likelihood": "gaussian", "scaling": "center", "weight_decay": 3e-4}
     models = {
         "k = 8, active units fall from 64": SparseAutoencoder(sparsity="topk", k=8, **common),
         "k = 8 from the first epoch": SparseAutoencoder(
             sparsity="topk", k=8, k_start=None, **common
+        ),
+        "k = 8, falling from 64, not centred": SparseAutoencoder(
+            sparsity="topk", k=8, **{**common, "scaling": None}
         ),
         "L1, λ = 0.1": SparseAutoencoder(sparsity_weight=0.1, **common),
     }
     figure = Figure(figsize=(9.6, 3.8), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1])
     for (name, model), colour in zip(
-        models.items(), ("#3f90da", "#94a4a2", "#ffa90e"), strict=True
+        models.items(), ("#3f90da", "#94a4a2", "#bd1f01", "#ffa90e"), strict=True
     ):
         statistics = code_statistics(model.fit(X), X)
         share = np.sort(statistics.active_share)[::-1]

@@ -24,7 +24,7 @@ def data(schema, rows=50, spread=10.0):
 
 
 @pytest.mark.parametrize("schema", [TABLE, SIGNAL, IMAGE, GREY], ids=lambda s: s.layout)
-@pytest.mark.parametrize("method", ["none", "standard", "minmax", "bytes"])
+@pytest.mark.parametrize("method", ["none", "standard", "center", "minmax", "bytes"])
 def test_forward_and_back(method, schema):
     X = data(schema)
     scaler = fit_scaler(X, schema, [method])
@@ -46,6 +46,10 @@ def test_what_the_methods_mean(schema):
     scaled = fit_scaler(X, schema, ["standard"]).forward(X, schema)
     np.testing.assert_allclose(scaled.mean(axes, dtype=float), 0, atol=1e-6)
     np.testing.assert_allclose(scaled.std(axes, dtype=float), 1, rtol=1e-6)
+    centred = fit_scaler(X, schema, ["center"]).forward(X, schema)
+    np.testing.assert_allclose(centred.mean(axes, dtype=float), 0, atol=1e-5)
+    lost = schema.channels_first(X) - centred  # the same of every value of a feature
+    np.testing.assert_allclose(np.ptp(lost, axis=axes), 0, atol=1e-4)
     scaled = fit_scaler(X, schema, ["minmax"]).forward(X, schema)
     np.testing.assert_allclose(scaled.min(axes), 0, atol=1e-6)
     np.testing.assert_allclose(scaled.max(axes), 1, atol=1e-6)
@@ -72,7 +76,7 @@ def test_the_data_are_neither_changed_nor_copied_without_need():
     assert not np.shares_memory(scaler.forward(X, TABLE), X)  # torch wants memory it may write
 
 
-@pytest.mark.parametrize("method", ["standard", "minmax"])
+@pytest.mark.parametrize("method", ["standard", "center", "minmax"])
 def test_constant_and_empty_columns_keep_their_units(method):
     X = data(TABLE)
     X[:, 1] = 5.0

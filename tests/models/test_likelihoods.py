@@ -122,7 +122,7 @@ def test_a_mixed_table_learns_each_kind_of_column():
 
 
 ALLOWED = (
-    [("gaussian", s) for s in ("auto", "standard", "minmax", None)]
+    [("gaussian", s) for s in ("auto", "standard", "center", "minmax", None)]
     + [("gaussian_learned_scale", s) for s in ("auto", None)]
     + [("gaussian_predicted_scale", s) for s in ("auto", "minmax")]
     + [("laplace", s) for s in ("auto", "standard")]

@@ -179,6 +179,25 @@ def test_the_schedule_keeps_units_alive():
     assert found["auto"][1] < found[None][1]
 
 
+def test_centred_data_keep_more_of_them_alive():
+    held_in, held_out = digits()
+    found = {}
+    for scaling in (None, "center"):
+        model = make(
+            scaling=scaling,
+            likelihood="gaussian",
+            k=5,
+            k_start=20,
+            latent_dim=128,
+            max_epochs=25,
+            learning_rate=5e-3,
+        ).fit(held_in)
+        error = ((model.reconstruct(held_out) - held_out) ** 2).sum(1).mean()
+        found[scaling] = code_statistics(model, held_in).n_dead, error
+    assert found["center"][0] < 0.5 * found[None][0]
+    assert found["center"][1] < found[None][1]
+
+
 # alpha --------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,8 @@ class Scaler:
     Parameters
     ----------
     method : str
-        "none", "standard", "minmax", "bytes", "levels:K", or "mixed" for a table with several.
+        "none", "standard", "center", "minmax", "bytes", "levels:K", or "mixed" for a table with
+        several.
     shift, scale : ndarray of float64, of shape (features,) or (channels,)
         In the units of the data; scales are above 0.
 
@@ -97,8 +98,8 @@ def fit_scaler(array: NDArray[Any], schema: Schema, methods: Sequence[str]) -> S
     schema : Schema
         The form of a sample.
     methods : sequence of str
-        One of "none", "standard", "minmax", "bytes" (divided by 255) and "levels:K" (by K − 1) for
-        all, or one for each column.
+        One of "none", "standard", "center" (the mean taken away), "minmax", "bytes" (divided by
+        255) and "levels:K" (by K − 1) for all, or one for each column.
 
     Returns
     -------
@@ -116,6 +117,8 @@ def fit_scaler(array: NDArray[Any], schema: Schema, methods: Sequence[str]) -> S
             scale[columns] = int(method.removeprefix("levels:")) - 1
         elif method == "standard":
             shift[columns], scale[columns] = _moments(array, schema, columns)
+        elif method == "center":
+            shift[columns] = _moments(array, schema, columns)[0]
         elif method == "minmax":
             shift[columns], scale[columns] = _extent(array, schema, columns)
     scale[~(np.isfinite(scale) & (scale > 0))] = 1.0

@@ -54,8 +54,9 @@ class Autoencoder(BaseAutoencoder):
         each column of a table its own, "categorical:K" for the K classes 0 … K−1 too, or
         "categorical:K+1" where a class K stands for all that the fit has not seen: what
         `isthmus.data.table.TableEncoder` works out.
-    scaling : {"auto", "standard", "minmax"} or None, default="auto"
-        "auto" standardises real values, divides bytes by 255 and leaves the rest. With one
+    scaling : {"auto", "standard", "center", "minmax"} or None, default="auto"
+        "auto" standardises real values, divides bytes by 255 and leaves the rest. "center" only
+        takes the mean of each feature away: for features of one unit, such as pixels. With one
         likelihood a column, classes are left as they are, and so are the columns of a Bernoulli
         that lie in [0, 1].
     missing : {"error", "ignore"}, default="error"

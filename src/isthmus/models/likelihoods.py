@@ -157,7 +157,7 @@ def _levels(likelihood: str, scaling: str | None, kinds: Sequence[str]) -> tuple
                 "number of levels, such as 'discretized_logistic:17' for the whole numbers 0 to 16"
             )
         likelihood += ":256"
-    if scaling in ("standard", "minmax"):
+    if scaling in ("standard", "center", "minmax"):
         raise InvalidInputError(
             f"scaling: levels are brought to 0 … 1 by their number; set it to 'auto'; got "
             f"{scaling!r}"

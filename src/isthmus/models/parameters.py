@@ -102,7 +102,7 @@ COMMON: dict[str, list[Any]] = {
     "channels": ["array-like", StrOptions({"auto"})],
     "layout": [StrOptions({"auto", "table", "signal", "image"})],
     "likelihood": [_Likelihoods(set(LIKELIHOODS)), list, tuple, np.ndarray],
-    "scaling": [StrOptions({"auto", "standard", "minmax"}), None],
+    "scaling": [StrOptions({"auto", "standard", "center", "minmax"}), None],
     "missing": [StrOptions({"error", "ignore"})],
     "max_epochs": [at_least(1, Integral), StrOptions({"auto"})],
     "batch_size": [at_least(1, Integral), StrOptions({"auto"})],

@@ -62,6 +62,11 @@ class SparseAutoencoder(BaseAutoencoder):
     ``latent_activation="identity"``; a ReLU code has the exponential prior. Learning λ as well has
     no minimum: shrink the code, let the decoder undo it, and log λ rises without bound.
 
+    The units of "topk" compete for each sample. On data far from 0, such as pixels from 0 to 1,
+    those that point away from the mean never win and stay dead: ``scaling="center"``, or
+    "standard", with ``likelihood="gaussian"`` lets them learn. A `k_start` of a few k is enough
+    then, and on MNIST half of 1000 units is too many.
+
     `isthmus.evaluation.code_statistics` tells which units are dead and how many are active.
 
     References
