@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError
 
-__all__ = ["BlockCalibration"]
+__all__ = ["BlockCalibration", "whole_blocks"]
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,25 @@ class BlockCalibration:
             )
         beyond = math.floor(shares * self.block + 1e-9)
         return float(self.oddness[max(len(self.oddness) - 1 - beyond, 0)])
+
+
+def whole_blocks(
+    oddness: NDArray[np.float64], pieces: Sequence[tuple[int, int]], block: int
+) -> NDArray[np.float64]:
+    """Return the oddness of the steps that come to whole blocks, stretch by stretch.
+
+    Parameters
+    ----------
+    oddness : ndarray of shape (n,)
+        Of the steps; those that have none, NaN, are left out.
+    pieces : sequence of (int, int)
+        First step of each stretch without a gap, and the step after its last: no block spans one.
+    block : int
+        Steps of a block; what is left over at the end of a stretch is left out.
+    """
+    parts = [np.empty(0)]
+    for first, end in pieces:
+        known = oddness[first:end]
+        known = known[~np.isnan(known)]
+        parts.append(known[: len(known) // block * block])
+    return np.concatenate(parts)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.applications.anomaly.clock import Rows
 from isthmus.applications.anomaly.evidence import Network
 from isthmus.data.containers import is_frame
 from isthmus.errors import InvalidInputError
 from isthmus.evaluation.detection import anomaly_labels
 from isthmus.models import BaseAutoencoder
 
-__all__ = ["check_learned", "known_labels", "refuse_empty", "table_encoder"]
+__all__ = [
+    "check_channels",
+    "check_learned",
+    "known_labels",
+    "refuse_empty",
+    "refuse_missing",
+    "table_encoder",
+]
 
 _FEWEST_EPOCHS = 5  # before, chance may have it
 _ROUNDING = 1e-6
@@ -52,6 +61,61 @@ def refuse_empty(array: NDArray[Any]) -> None:
         raise InvalidInputError(
             f"X: row {int(np.argmax(empty))} has no value at all ({int(empty.sum())} such "
             "rows); drop such rows, they cannot be scored"
+        )
+
+
+def check_channels(rows: Rows, names: list[str], named: bool) -> None:
+    """Refuse a series whose channels are not those of the fit.
+
+    Parameters
+    ----------
+    rows : Rows
+        The series.
+    names : list of str
+        The channels of the fit.
+    named : bool
+        Whether they came with these names, which are then compared.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are more or fewer, or others.
+    """
+    n_channels = rows.values.shape[1]
+    if n_channels != len(names):
+        raise InvalidInputError(
+            f"X: expected {len(names)} channels, as in the fit; got {n_channels}"
+        )
+    if rows.names and named and rows.names != names:
+        raise InvalidInputError(
+            f"X: expected the channels {', '.join(names[:8])}; got {', '.join(rows.names[:8])}"
+        )
+
+
+def refuse_missing(rows: Rows, names: Sequence[str], members: Sequence[Network]) -> None:
+    """Refuse a series with NaN where a network has not learned to do without a value.
+
+    Parameters
+    ----------
+    rows : Rows
+        The series.
+    names : sequence of str
+        Of its channels.
+    members : sequence of estimator
+        The networks.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the first such step and channel.
+    """
+    ignored = all(member.missing == "ignore" for member in members)
+    if not ignored and (missing := np.isnan(rows.values)).any():
+        step, channel = (int(i) for i in np.argwhere(missing)[0])
+        raise InvalidInputError(
+            f"X: expected finite numbers; got NaN in step {step}, "
+            f"{names[channel]!r} ({int(missing.sum())} such values); fill them "
+            "in, or fit an estimator with missing='ignore'"
         )
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.applications.anomaly.detector import AnomalyDetector
 from isthmus.applications.anomaly.members import fit_scores
+from isthmus.applications.anomaly.validation import numeric_rows
 from isthmus.models.control import untrained
 
 __all__ = ["untrained_control"]
@@ -32,7 +33,7 @@ def untrained_control(detector: AnomalyDetector, X: Any) -> AnomalyDetector:
         For `score_samples` alone.
     """
     check_is_fitted(detector, "_members")
-    array = detector._validate(X, reset=False)
+    array = numeric_rows(detector, X, reset=False)
     rng = np.random.default_rng(0)
     control = copy.copy(detector)
     control._members = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,40 +13,27 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.applications.anomaly import threshold as rules
 from isthmus.applications.anomaly.calibration import Calibration
-from isthmus.applications.anomaly.checks import (
-    check_learned,
-    known_labels,
-    refuse_empty,
-    table_encoder,
-)
+from isthmus.applications.anomaly.checks import check_learned, known_labels
 from isthmus.applications.anomaly.columns import in_columns
 from isthmus.applications.anomaly.drift import Drift, measure_drift
+from isthmus.applications.anomaly.ensemble import choose_members
 from isthmus.applications.anomaly.evidence import Network
 from isthmus.applications.anomaly.explanation import Explanation
-from isthmus.applications.anomaly.members import (
-    DEFAULT_SCORES,
-    Member,
-    default_members,
-    fit_scores,
-    reseeded,
-)
-from isthmus.applications.anomaly.parameters import check_columns, check_detector, check_recall
+from isthmus.applications.anomaly.holdout import hold_out_rows
+from isthmus.applications.anomaly.members import Member, explain, fit_scores, score_rows
+from isthmus.applications.anomaly.parameters import check_detector, check_recall
 from isthmus.applications.anomaly.threshold import Threshold
-from isthmus.data.containers import check_values
+from isthmus.applications.anomaly.validation import numeric_rows, value_names
 from isthmus.errors import InvalidInputError
 from isthmus.models import BaseAutoencoder, DeepSVDD
 from isthmus.models.fitting import draw_seed
-from isthmus.models.validation import numeric_array
+
+if TYPE_CHECKING:
+    from isthmus.data.table import TableEncoder
 
 __all__ = ["AnomalyDetector"]
 
-_MOST_HELD_OUT = 10_000
-_FEWEST_HELD_OUT = 10
-_DEFAULT_RATE = 0.01
 _DEFAULT_TRIM = 0.05
-_SCORE_VALUES = 1 << 23
-_FEWEST_SCORE_ROWS = 1_000
-_SCORE_ROWS = 50_000  # tails and densities of a few numbers do not change with more
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -121,6 +108,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     calibration_: Calibration | None
     threshold_: Threshold | None
+    encoder_: TableEncoder | None
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    sample_shape_: tuple[int, ...]
     _members: list[Member]
 
     def __init__(
@@ -175,22 +166,19 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_detector(self)
         for name in ("_members", "threshold_", "calibration_", "offset_"):
             self.__dict__.pop(name, None)
-        array = self._validate(X, reset=True)
+        array = numeric_rows(self, X, reset=True)
         seed = draw_seed(self.random_state)
         rng = np.random.default_rng(seed)
-        held_out = self._hold_out(len(array), rng)
+        held_out = hold_out_rows(len(array), self.calibration_fraction, rng)
         self._check_promise(len(array), int(held_out.sum()))
         training = array[~held_out] if held_out.any() else array
-        chosen = self._choose(training, seed)
+        chosen = choose_members(self, training, seed)
         auto = _DEFAULT_TRIM if isinstance(self.estimator, BaseAutoencoder) else 0.0
         trim = auto if isinstance(self.trim, str) else float(self.trim)
         for estimator, _ in chosen:
             estimator.__dict__["_trim"] = trim
             check_learned(estimator.fit(training))
-        rows = training
-        most = max(min(_SCORE_ROWS, _SCORE_VALUES // max(rows[0].size, 1)), _FEWEST_SCORE_ROWS)
-        if len(rows) > most:
-            rows = rows[np.sort(rng.choice(len(rows), most, replace=False))]
+        rows = score_rows(training, rng)
         self._members = [fit_scores(estimator, names, rows, rng) for estimator, names in chosen]
         try:
             self._calibrate(array, held_out)
@@ -219,12 +207,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self
         """
         check_is_fitted(self, "_members")
-        oddness = self._oddness(self._validate(X, reset=False))
+        oddness = self._oddness(numeric_rows(self, X, reset=False))
         if y is None:
             if recall is not None:
                 raise InvalidInputError("recall: needs the labels of the rows; pass y as well")
             calibration = Calibration(np.sort(oddness))
-            line = self._promised(calibration)
+            line = rules.promised(calibration, self.false_alarm_rate, self.tail)
         else:
             check_recall(recall)
             known, anomalies = known_labels(y, len(oddness))
@@ -254,28 +242,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.set_params(false_alarm_rate=false_alarm_rate, tail=tail, contamination="auto")
         try:
             check_detector(self)
-            self._set_threshold(self._promised(self.calibration_))
+            self._set_threshold(rules.promised(self.calibration_, self.false_alarm_rate, self.tail))
         except InvalidInputError:
             self.set_params(**before)
             raise
         return self
-
-    def _hold_out(self, n_rows: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        if isinstance(self.calibration_fraction, str):
-            count = max(min(n_rows // 5, 500), n_rows // 20)
-        else:
-            count = int(self.calibration_fraction * n_rows)
-            if self.calibration_fraction > 0 and count < _FEWEST_HELD_OUT:
-                raise InvalidInputError(
-                    f"calibration_fraction: {self.calibration_fraction:g} of {n_rows} rows are "
-                    f"{count}, and at least {_FEWEST_HELD_OUT} are needed; give more rows, a "
-                    "larger share, or 0 and call calibrate"
-                )
-        count = min(count, _MOST_HELD_OUT)
-        chosen = np.zeros(n_rows, dtype=bool)
-        if count >= _FEWEST_HELD_OUT:
-            chosen[rng.permutation(n_rows)[:count]] = True
-        return chosen
 
     def _check_promise(self, n_rows: int, n_held_out: int) -> None:
         """Refuse, before the work, a rate that so many rows cannot promise."""
@@ -283,30 +254,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         counted = self.tail == "conformal" and isinstance(self.contamination, str)
         if counted and not auto and self.calibration_fraction != 0:
             rows = n_held_out or n_rows
-            self._promised(Calibration(np.zeros(rows), held_out=n_held_out > 0))
-
-    def _choose(self, training: NDArray[Any], seed: int) -> list[tuple[Network, Sequence[str]]]:
-        """Return the unfitted members and the names of their scores."""
-        changes: dict[str, Any] = {"verbose": self.verbose}
-        kinds: Sequence[tuple[Network, Sequence[str]]]
-        if self.estimator is None:
-            kinds = default_members(training.shape)
-            if np.isnan(training.min()):
-                changes["missing"] = "ignore"
-        else:
-            one_class = isinstance(self.estimator, DeepSVDD)
-            kinds = [(self.estimator, ("distance",) if one_class else DEFAULT_SCORES)]
-            check_columns(self)
-        if self.encoder_ is not None:
-            changes |= {"likelihood": self.encoder_.likelihoods_, "scaling": "auto"}
-        count = len(kinds) if isinstance(self.n_members, str) else int(self.n_members)
-        given = [self.scores] if isinstance(self.scores, str) else list(self.scores)
-        chosen = []
-        for i in range(count):
-            estimator, names = kinds[i % len(kinds)]
-            member = reseeded(estimator, i, seed).set_params(**changes)
-            chosen.append((member, names if self.scores == "auto" else given))
-        return chosen
+            calibration = Calibration(np.zeros(rows), held_out=n_held_out > 0)
+            rules.promised(calibration, self.false_alarm_rate, self.tail)
 
     def _calibrate(self, array: NDArray[Any], held_out: NDArray[np.bool_]) -> None:
         known = not isinstance(self.contamination, str)
@@ -319,25 +268,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if known:
             self._set_threshold(rules.quantile(oddness, float(self.contamination)))
         else:
-            self._set_threshold(self._promised(self.calibration_))
-
-    def _promised(self, calibration: Calibration | None) -> Threshold | None:
-        """Return the line of the false-alarm rate."""
-        rate = self.false_alarm_rate
-        if calibration is None or rate is None:
-            return None
-        if isinstance(rate, str):
-            # Twice the smallest: then the oddest of the held-out rows is itself beyond the line.
-            rate = max(_DEFAULT_RATE, 2 * calibration.smallest_rate)
-            return rules.conformal(calibration, rate)
-        if not calibration.held_out:
-            raise InvalidInputError(
-                f"false_alarm_rate: {rate:g} needs held-out rows, and these are too few to hold "
-                f"any out ({len(calibration)} rows); give more rows, or false_alarm_rate='auto'"
-            )
-        if self.tail == "pot":
-            return rules.peaks_over_threshold(calibration, float(rate))
-        return rules.conformal(calibration, float(rate))
+            self._set_threshold(rules.promised(self.calibration_, self.false_alarm_rate, self.tail))
 
     def _set_threshold(self, line: Threshold | None) -> None:
         self.threshold_ = line
@@ -362,7 +293,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         ndarray of shape (n,)
         """
         check_is_fitted(self, "_members")
-        return -self._oddness(self._validate(X, reset=False))
+        return -self._oddness(numeric_rows(self, X, reset=False))
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return `score_samples` minus `offset_`: below 0 for anomalies.
@@ -420,14 +351,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 "estimator: DeepSVDD has no decoder, and so nothing that it expects instead; for "
                 "reasons use an autoencoder"
             )
-        array = self._validate(X, reset=False)
-        parts = [member.explain(array) for member in self._members]
-        contributions = np.mean([part[0] for part in parts], axis=0)
-        expected = np.mean([part[1] for part in parts], axis=0, dtype=np.float64)
-        spread: NDArray[Any] = np.mean([member.spread for member in self._members], axis=0)
-        # Classes have no mean: what the first member expects stands for all.
-        expected = np.where(np.isnan(spread), parts[0][1], expected)
-        found = Explanation(array, contributions, expected, spread, self._value_names(array))
+        array = numeric_rows(self, X, reset=False)
+        found = explain(self._members, array, value_names(self))
         return found if self.encoder_ is None else in_columns(found, self.encoder_, X)
 
     def drift(self, X: Any, n_blocks: int = 10, level: float = 0.01) -> Drift:
@@ -484,54 +409,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _oddness(self, array: NDArray[Any]) -> NDArray[np.float64]:
         parts = [member.surprise(array) for member in self._members]
         return np.asarray(np.mean(parts, axis=0))
-
-    def _validate(self, X: Any, reset: bool) -> NDArray[Any]:
-        """Return the rows as numbers; the schema of a DataFrame of many kinds is learned once."""
-        if reset:
-            self.encoder_ = table_encoder(X)
-        if self.encoder_ is not None:
-            array: NDArray[Any] = self.encoder_.transform(X)
-            self.n_features_in_ = len(self.encoder_.names_)
-            self.feature_names_in_ = np.asarray(self.encoder_.names_, dtype=object)
-        else:
-            if not reset:
-                self._check_shape(X)
-            array = numeric_array(self, X, reset)
-        allowed = reset if self.estimator is None else self.estimator.missing == "ignore"
-        if not reset:
-            allowed = self.members_[0].missing == "ignore"
-        check_values(array, allow_nan=allowed, names=self._columns())
-        if not reset and allowed:
-            refuse_empty(array)
-        if reset:
-            self.sample_shape_ = array.shape[1:]
-        return array
-
-    def _check_shape(self, X: Any) -> None:
-        """Name the shape of a sample before scikit-learn takes a height for a feature count."""
-        if len(self.sample_shape_) == 1:
-            return
-        shape = tuple(np.shape(X)[1:])
-        if shape != self.sample_shape_:
-            raise InvalidInputError(
-                f"X: expected samples of shape {self.sample_shape_}, as in the fit; got {shape}"
-            )
-
-    def _columns(self) -> list[str] | None:
-        """Return the names of the columns that the members see."""
-        if self.encoder_ is not None:
-            return list(self.encoder_.get_feature_names_out())
-        names = getattr(self, "feature_names_in_", None)
-        return None if names is None else [str(name) for name in names]
-
-    def _value_names(self, array: NDArray[Any]) -> list[str]:
-        names = self._columns()
-        if names is not None:
-            return names
-        shape = array.shape[1:]
-        if len(shape) == 1:
-            return [f"x{i}" for i in range(shape[0])]
-        return [str(tuple(int(i) for i in place)) for place in np.ndindex(*shape)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

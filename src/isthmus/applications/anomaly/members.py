@@ -1,83 +1,33 @@
-"""Which autoencoders make up a detector, and how one is asked: the scores it is asked for."""
+"""A fitted autoencoder of a detector, and the scores it is asked for."""
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from torch import Tensor
 
 from isthmus.applications.anomaly.evidence import Network, evidence
-from isthmus.applications.anomaly.explanation import expect
+from isthmus.applications.anomaly.explanation import Explanation, expect
 from isthmus.applications.anomaly.scores import Reconstruction, Score, make_score
 from isthmus.applications.anomaly.surprise import TailScale
-from isthmus.models import Autoencoder, BaseAutoencoder, DeepSVDD, DenoisingAutoencoder
+from isthmus.models import BaseAutoencoder, DeepSVDD
 
-__all__ = ["DEFAULT_SCORES", "Member", "codec", "default_members", "fit_scores", "reseeded"]
+__all__ = ["Member", "codec", "explain", "fit_scores", "score_rows"]
 
-DEFAULT_SCORES = ("reconstruction", "mahalanobis", "neighbours")
 _CHUNK = 1 << 19  # values at a time: the intermediates in float64 stay small
-_BATCH = 256
 _TAIL_ROWS = 2_000  # of which 200 lie in the tail that is fitted
-_WIDEST = 256  # numbers of a code: the neighbours among a few thousand codes are in the file
-
-
-def default_members(shape: Sequence[int]) -> list[tuple[BaseAutoencoder, Sequence[str]]]:
-    """Return the unfitted members of the default detector, and the scores of each.
-
-    Tables get two denoising autoencoders whose codes are as wide as the data and keep the distances
-    between rows: with little noise, near the data, and with as much as the data, which only what
-    the columns have to do with each other can undo. Images and signals get what `Autoencoder` makes
-    of them.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        (n, ...) of the training data.
-    """
-    n_rows, *sample_shape = shape
-    if len(sample_shape) > 1:
-        return [(Autoencoder(likelihood="gaussian", scaling="standard"), DEFAULT_SCORES)]
-    settings: dict[str, Any] = {
-        "likelihood": "gaussian",
-        "scaling": "standard",
-        "batch_size": _BATCH,
-        "max_epochs": math.ceil(_steps(n_rows) / math.ceil(n_rows / _BATCH)),
-        "learning_rate": 4e-3,
-        "early_stopping": False,
-    }
-    latent_dim = min(max(sample_shape[0], 8), _WIDEST)
-    wide = {"latent_dim": latent_dim, "hidden_layer_sizes": (128,), **settings}
-    near, far = (
-        DenoisingAutoencoder(corruption="gaussian", corruption_level=level, **wide)
-        for level in (0.2, 1.0)
-    )
-    return [(near, ("reconstruction", "local")), (far, ("reconstruction", "mahalanobis", "local"))]
-
-
-def _steps(n_rows: int) -> int:
-    """Return the steps of training: 80 for a few rows, 200 from 4,800 on, more from 51,000 on."""
-    return max(min(80 + n_rows // 40, 200), n_rows // _BATCH)
+_SCORE_VALUES = 1 << 23
+_FEWEST_SCORE_ROWS = 1_000
+_SCORE_ROWS = 50_000  # tails and densities of a few numbers do not change with more
 
 
 def codec(estimator: Network) -> BaseAutoencoder:
     """Return the autoencoder that knows the form and the scaling of the data."""
     return estimator.autoencoder_ if isinstance(estimator, DeepSVDD) else estimator
-
-
-def reseeded(estimator: Network, i: int, seed: int) -> Network:
-    """Return an unfitted copy of an estimator with a seed and a checkpoint of its own."""
-    member: Network = clone(estimator)
-    member.set_params(random_state=seed + i)
-    if member.checkpoint is not None:
-        member.set_params(checkpoint=f"{os.fspath(member.checkpoint)}.{i}")
-    return member
 
 
 @dataclass
@@ -140,6 +90,15 @@ class Member:
         return np.asarray(schema.channels_last(spread * np.exp(scaler.log_scale(schema)))[0])
 
 
+def score_rows(training: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """Return the training rows that scores are fitted on: all of them, or enough."""
+    most = max(min(_SCORE_ROWS, _SCORE_VALUES // max(training[0].size, 1)), _FEWEST_SCORE_ROWS)
+    if len(training) <= most:
+        return training
+    some: NDArray[Any] = training[np.sort(rng.choice(len(training), most, replace=False))]
+    return some
+
+
 def fit_scores(
     estimator: Network,
     names: Sequence[str],
@@ -184,6 +143,27 @@ def fit_scores(
         scores.append(score)
         tails.append(TailScale.fit(score(estimator, x[some], few)))
     return Member(estimator, scores, tails, reference, usual)
+
+
+def explain(members: Sequence[Member], array: NDArray[Any], names: Sequence[str]) -> Explanation:
+    """Return the reasons that the members give together: the mean of each of theirs.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Each with a decoder.
+    array : ndarray of shape (n, *sample_shape)
+        In the units of the data.
+    names : sequence of str
+        Of the values of a sample.
+    """
+    parts = [member.explain(array) for member in members]
+    contributions = np.mean([part[0] for part in parts], axis=0)
+    expected = np.mean([part[1] for part in parts], axis=0, dtype=np.float64)
+    spread: NDArray[Any] = np.mean([member.spread for member in members], axis=0)
+    # Classes have no mean: what the first member expects stands for all.
+    expected = np.where(np.isnan(spread), parts[0][1], expected)
+    return Explanation(array, contributions, expected, spread, names)
 
 
 def _scaled(estimator: Network, array: NDArray[Any]) -> Tensor:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.applications.anomaly.alarms import Alarm, find_alarms
-from isthmus.applications.anomaly.blocks import BlockCalibration
+from isthmus.applications.anomaly.blocks import BlockCalibration, whole_blocks
+from isthmus.applications.anomaly.checks import check_channels, refuse_missing
 from isthmus.applications.anomaly.clock import (
     Rows,
     Series,
@@ -23,18 +23,18 @@ from isthmus.applications.anomaly.clock import (
     read_rows,
 )
 from isthmus.applications.anomaly.detector import AnomalyDetector
+from isthmus.applications.anomaly.holdout import hold_out_ends
+from isthmus.applications.anomaly.series_parameters import check_series_detector
 from isthmus.applications.anomaly.steps import step_surprise
-from isthmus.applications.anomaly.stream import Stream
-from isthmus.applications.anomaly.threshold import Threshold
-from isthmus.applications.anomaly.windows import auto_window, window_starts, windows_at
+from isthmus.applications.anomaly.stream import Stream, as_steps
+from isthmus.applications.anomaly.threshold import Threshold, conformal_blocks
+from isthmus.applications.anomaly.window_detector import window_detector
+from isthmus.applications.anomaly.windows import choose_window, observed_windows
 from isthmus.data.containers import is_frame, is_tensor
 from isthmus.errors import InvalidInputError
-from isthmus.models import Autoencoder, DeepSVDD
 
 __all__ = ["SeriesDetector"]
 
-_MOST_WINDOWS = 20_000  # in the fit, with an automatic stride
-_DEFAULT_RATE = 0.01
 _FITTED = (
     "detector_",
     "window_",
@@ -123,6 +123,7 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
 
     Examples
     --------
+    >>> from isthmus import Autoencoder
     >>> t = np.arange(1200)
     >>> wave = np.sin(t / 4) + 0.1 * np.random.default_rng(0).normal(size=1200)
     >>> inner = AnomalyDetector(estimator=Autoencoder(network="dense", max_epochs=20))
@@ -188,7 +189,7 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
         InvalidInputError
             If a parameter or a series cannot be used; the message says what to do.
         """
-        self._check_parameters()
+        check_series_detector(self)
         self._forget()
         try:
             self._learn(X)
@@ -207,10 +208,9 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
         self.channel_names_ = on_clock(rows[0], self.interval_).names
         self._named = bool(rows[0].names)
         series = [self._on_clock(each) for each in rows]
-        cuts = [len(each) - int(self.calibration_fraction * len(each)) for each in series]
-        training = [_part(each, 0, cut) for each, cut in zip(series, cuts, strict=True)]
-        self._choose_window(training)
-        windows = np.concatenate([self._windows(each, self.stride_) for each in training])
+        training, held_out = hold_out_ends(series, self.calibration_fraction)
+        self.window_, self.stride_ = choose_window(training, self.window, self.stride)
+        windows = self._windows(training)
         if len(windows) < 2:
             raise InvalidInputError(
                 f"X: expected at least two windows of {self.window_} steps to learn from; got "
@@ -218,15 +218,10 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
                 "window, or fill gaps with max_gap"
             )
         missing = any(bool(np.isnan(each.values).any()) for each in rows)
-        self.detector_ = self._inner(missing).fit(windows)
-        for each in rows:
-            self._check_missing(each)  # in the part that is held out as well
+        self.detector_ = window_detector(self.detector, missing, self.random_state).fit(windows)
+        for each in rows:  # in the part that is held out as well
+            refuse_missing(each, self.channel_names_, self.detector_.members_)
         self._stream = None
-        held_out = [
-            _part(each, cut, len(each))
-            for each, cut in zip(series, cuts, strict=True)
-            if cut < len(each)
-        ]
         self._calibrate(held_out, strict=False)
 
     def calibrate(self, X: Any) -> Self:
@@ -251,13 +246,9 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
         return self
 
     def _calibrate(self, series: list[Series], *, strict: bool) -> None:
-        parts = []
-        for each in series:
-            oddness = self._surprise(each).sum(1)
-            for first, end in each.pieces:
-                known = oddness[first:end]
-                known = known[~np.isnan(known)]
-                parts.append(known[: len(known) // self.window_ * self.window_])
+        parts = [
+            whole_blocks(self._surprise(each).sum(1), each.pieces, self.window_) for each in series
+        ]
         oddness = np.concatenate(parts) if parts else np.empty(0)
         if not len(oddness):
             if strict or not isinstance(self.false_alarm_rate, str):
@@ -270,89 +261,14 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
             self._set_threshold(None)
             return
         calibration = BlockCalibration(np.sort(oddness), self.window_)
-        rate = self.false_alarm_rate
-        if isinstance(rate, str):
-            rate = max(_DEFAULT_RATE, calibration.smallest_rate)
-        details = {
-            "false_alarm_rate": float(rate),
-            "calibration_blocks": float(calibration.n_blocks),
-            "block_steps": float(self.window_),
-        }
-        line = Threshold("false alarm rate", calibration.threshold(rate), details)
-        self.detector_.calibrate(
-            np.concatenate([self._windows(each, self.stride_) for each in series])
-        )
+        line = conformal_blocks(calibration, self.false_alarm_rate)
+        self.detector_.calibrate(self._windows(series))
         self.calibration_ = calibration
         self._set_threshold(line)
 
     def _set_threshold(self, line: Threshold | None) -> None:
         self.threshold_ = line
         self.offset_ = np.nan if line is None else -line.value
-
-    def _check_parameters(self) -> None:
-        for name, least in (("window", 2), ("stride", 1), ("merge", 0), ("max_gap", 0)):
-            value: Any = getattr(self, name)
-            other = "" if name == "max_gap" else ", or 'auto'"
-            if other and isinstance(value, str) and value == "auto":
-                continue
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-                raise InvalidInputError(
-                    f"{name}: expected a whole number of at least {least}{other}; got {value!r}"
-                )
-        rate: Any = self.false_alarm_rate
-        fraction: Any = self.calibration_fraction
-        if rate != "auto" and (not isinstance(rate, Real) or not 0 < float(rate) < 1):
-            raise InvalidInputError(
-                f"false_alarm_rate: expected a number between 0 and 1, or 'auto'; got {rate!r}"
-            )
-        if not isinstance(fraction, Real) or not 0 <= float(fraction) < 1:
-            raise InvalidInputError(
-                f"calibration_fraction: expected a number from 0 to below 1; got {fraction!r}"
-            )
-        if self.detector is not None and not isinstance(self.detector, AnomalyDetector):
-            raise InvalidInputError(
-                "detector: expected an AnomalyDetector, for example AnomalyDetector(estimator="
-                f"Autoencoder(network='lstm')); got {type(self.detector).__name__}"
-            )
-
-    def _choose_window(self, training: list[Series]) -> None:
-        longest = max(len(each) for each in training)
-        self.window_ = (
-            auto_window(training, longest // 10)
-            if isinstance(self.window, str)
-            else int(self.window)
-        )
-        if isinstance(self.stride, str):
-            steps = sum(len(each) for each in training)
-            eighth = max(1, self.window_ // 8)
-            self.stride_ = max(eighth, -(-steps // _MOST_WINDOWS))
-        else:
-            self.stride_ = int(self.stride)
-        if self.stride_ > self.window_:
-            raise InvalidInputError(
-                f"stride: expected at most the window of {self.window_} steps, so that every step "
-                f"lies in a window; got {self.stride_}"
-            )
-
-    def _inner(self, missing: bool) -> AnomalyDetector:
-        detector = self.detector
-        if detector is None:
-            treatment = "ignore" if missing else "error"
-            detector = AnomalyDetector(
-                estimator=Autoencoder(network="convolutional", missing=treatment),
-                scores="reconstruction",
-            )
-        if isinstance(detector.estimator, DeepSVDD):
-            raise InvalidInputError(
-                "detector: DeepSVDD scores windows, and not the steps in them; use an autoencoder"
-            )
-        inner: AnomalyDetector = clone(detector)
-        inner.set_params(calibration_fraction=0, false_alarm_rate="auto", contamination="auto")
-        if inner.random_state is None:
-            inner.set_params(random_state=self.random_state)
-        if inner.estimator is not None and inner.estimator.layout == "auto":
-            inner.set_params(estimator__layout="signal")
-        return inner
 
     # Using a fitted detector ---------------------------------------------------------------
 
@@ -449,9 +365,9 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
             self._stream = Stream(self.window_)
         stream = self._stream
 
-        rows = self._rows(_steps(X, len(self.channel_names_)))
-        self._check_channels(rows)
-        self._check_missing(rows)
+        rows = self._rows(as_steps(X, len(self.channel_names_)))
+        check_channels(rows, self.channel_names_, self._named)
+        refuse_missing(rows, self.channel_names_, self.detector_.members_)
         series, new = stream.take(rows, self.interval_, int(self.max_gap))
         return np.asarray(-self._surprise(series).sum(1)[new])
 
@@ -480,46 +396,20 @@ class SeriesDetector(OutlierMixin, BaseEstimator):
         return read_rows(X, self.time_column, bool(self.repair))
 
     def _on_clock(self, rows: Rows) -> Series:
-        self._check_channels(rows)
+        check_channels(rows, self.channel_names_, self._named)
         check_clock(rows, self.interval_)
         return on_clock(rows, self.interval_, int(self.max_gap))
-
-    def _check_missing(self, rows: Rows) -> None:
-        """Refuse NaN where the network has not learned to do without a value."""
-        ignored = all(member.missing == "ignore" for member in self.detector_.members_)
-        if not ignored and (missing := np.isnan(rows.values)).any():
-            step, channel = (int(i) for i in np.argwhere(missing)[0])
-            raise InvalidInputError(
-                f"X: expected finite numbers; got NaN in step {step}, "
-                f"{self.channel_names_[channel]!r} ({int(missing.sum())} such values); fill them "
-                "in, or fit an estimator with missing='ignore'"
-            )
 
     def _read(self, X: Any) -> Series:
         check_is_fitted(self, "detector_")
         rows = self._rows(X)
         series = self._on_clock(rows)
-        self._check_missing(rows)
+        refuse_missing(rows, self.channel_names_, self.detector_.members_)
         return series
 
-    def _check_channels(self, rows: Rows) -> None:
-        wanted, n_channels = self.channel_names_, rows.values.shape[1]
-        if n_channels != len(wanted):
-            raise InvalidInputError(
-                f"X: expected {len(wanted)} channels, as in the fit; got {n_channels}"
-            )
-        if rows.names and self._named and rows.names != wanted:
-            raise InvalidInputError(
-                f"X: expected the channels {', '.join(wanted[:8])}; got {', '.join(rows.names[:8])}"
-            )
-
-    def _windows(self, series: Series, stride: int) -> NDArray[np.float64]:
-        """Return the windows in which there is at least one value."""
-        starts = window_starts(series.pieces, self.window_, stride)
-        if not len(starts):
-            return np.empty((0, self.window_, series.values.shape[1]))
-        windows = windows_at(series.values, starts, self.window_)
-        return windows[~np.isnan(windows).all((1, 2))]
+    def _windows(self, series: list[Series]) -> NDArray[np.float64]:
+        parts = [observed_windows(each, self.window_, self.stride_) for each in series]
+        return np.concatenate(parts)
 
     def _surprise(self, series: Series) -> NDArray[np.float64]:
         stride = 1 if self.causal else self.stride_
@@ -548,21 +438,3 @@ def _is_column(X: Any) -> bool:
     """Whether `X` is a pandas or polars Series; neither is imported to find out."""
     libraries = (sys.modules.get(name) for name in ("pandas", "polars"))
     return any(isinstance(X, getattr(library, "Series", ())) for library in libraries)
-
-
-def _steps(X: Any, n_channels: int) -> Any:
-    """Return one step of several channels, that came as a row, as a series of one step."""
-    if np.ndim(X) == 1 and n_channels > 1 and not is_frame(X):
-        return X[None] if is_tensor(X) else np.asarray(X)[None]
-    return X
-
-
-def _part(series: Series, first: int, end: int) -> Series:
-    """Return the steps from `first` up to `end`, without it."""
-    stamps = None if series.stamps is None else series.stamps[first:end]
-    pieces = [
-        (max(a, first) - first, min(b, end) - first)
-        for a, b in series.pieces
-        if max(a, first) < min(b, end)
-    ]
-    return Series(series.values[first:end], stamps, pieces, np.arange(end - first), series.names)

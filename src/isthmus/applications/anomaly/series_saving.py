@@ -14,6 +14,7 @@ from isthmus.applications.anomaly import saving
 from isthmus.applications.anomaly.blocks import BlockCalibration
 from isthmus.applications.anomaly.detector import AnomalyDetector
 from isthmus.applications.anomaly.series import SeriesDetector
+from isthmus.applications.anomaly.series_parameters import check_series_detector
 from isthmus.applications.anomaly.threshold import Threshold
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.tensorfile import write_tensor_file
@@ -101,7 +102,7 @@ def rebuild(
 
 def _check_parameters(detector: SeriesDetector, path: str | os.PathLike[str]) -> None:
     try:
-        detector._check_parameters()
+        check_series_detector(detector)
     except InvalidInputError as error:
         raise ModelFileError(f"{path} is damaged: its parameters hold {error}") from error
     # What the constructor takes as it comes.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.applications.anomaly.clock import Rows, Series, check_clock, on_clock
+from isthmus.data.containers import is_frame, is_tensor
 from isthmus.errors import InvalidInputError
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "as_steps"]
 
 
 class Stream:
@@ -78,3 +81,10 @@ class Stream:
         self.values = series.values[first:end].copy()
         self.stamps = None if series.stamps is None else series.stamps[first:end].copy()
         return series, series.rows[known:]
+
+
+def as_steps(X: Any, n_channels: int) -> Any:
+    """Return one step of several channels, that came as a row, as a series of one step."""
+    if np.ndim(X) == 1 and n_channels > 1 and not is_frame(X):
+        return X[None] if is_tensor(X) else np.asarray(X)[None]
+    return X

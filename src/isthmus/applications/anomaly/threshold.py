@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 from scipy.stats import genpareto
 from sklearn.metrics import precision_recall_curve
 
+from isthmus.applications.anomaly.blocks import BlockCalibration
 from isthmus.applications.anomaly.calibration import Calibration
 from isthmus.errors import InvalidInputError
 
-__all__ = ["Threshold", "conformal", "labelled", "peaks_over_threshold", "quantile"]
+__all__ = [
+    "Threshold",
+    "conformal",
+    "conformal_blocks",
+    "labelled",
+    "peaks_over_threshold",
+    "promised",
+    "quantile",
+]
 
+_DEFAULT_RATE = 0.01
 _FEWEST_PEAKS = 20
 _LEAST_SHAPE = -0.5
 
@@ -47,6 +57,41 @@ class Threshold:
         return f"{self.rule}: oddness above {self.value:.4g} ({said})"
 
 
+def promised(
+    calibration: Calibration | None, rate: float | str | None, tail: str
+) -> Threshold | None:
+    """Draw the line of a false-alarm rate; None where there is no rate, or nothing to count.
+
+    Parameters
+    ----------
+    calibration : Calibration or None
+        The held-out rows.
+    rate : float, "auto" or None
+        "auto" is 0.01, or twice the smallest that the rows can promise.
+    tail : {"conformal", "pot"}
+        Count the rows beyond a rate that is given, or extrapolate.
+
+    Raises
+    ------
+    InvalidInputError
+        If a rate is given that these rows cannot promise.
+    """
+    if calibration is None or rate is None:
+        return None
+    if isinstance(rate, str):
+        # Twice the smallest: then the oddest of the held-out rows is itself beyond the line.
+        rate = max(_DEFAULT_RATE, 2 * calibration.smallest_rate)
+        return conformal(calibration, rate)
+    if not calibration.held_out:
+        raise InvalidInputError(
+            f"false_alarm_rate: {rate:g} needs held-out rows, and these are too few to hold "
+            f"any out ({len(calibration)} rows); give more rows, or false_alarm_rate='auto'"
+        )
+    if tail == "pot":
+        return peaks_over_threshold(calibration, float(rate))
+    return conformal(calibration, float(rate))
+
+
 def conformal(calibration: Calibration, rate: float) -> Threshold:
     """Draw the line so that at most a share `rate` of normal rows raises an alarm.
 
@@ -64,6 +109,31 @@ def conformal(calibration: Calibration, rate: float) -> Threshold:
         "rate_high": high,
     }
     return Threshold("false alarm rate", value, details)
+
+
+def conformal_blocks(calibration: BlockCalibration, rate: float | str) -> Threshold:
+    """Draw the line so that the expected share of normal steps that raises an alarm is `rate`.
+
+    Parameters
+    ----------
+    calibration : BlockCalibration
+        The held-out steps.
+    rate : float or "auto"
+        "auto" is 0.01, or the smallest that the blocks can promise.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few blocks for the rate.
+    """
+    if isinstance(rate, str):
+        rate = max(_DEFAULT_RATE, calibration.smallest_rate)
+    details = {
+        "false_alarm_rate": float(rate),
+        "calibration_blocks": float(calibration.n_blocks),
+        "block_steps": float(calibration.block),
+    }
+    return Threshold("false alarm rate", calibration.threshold(rate), details)
 
 
 def peaks_over_threshold(calibration: Calibration, rate: float, peaks: float = 0.1) -> Threshold:

@@ -10,11 +10,20 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from isthmus.applications.anomaly.clock import Series
+from isthmus.errors import InvalidInputError
 
-__all__ = ["auto_window", "dominant_period", "window_starts", "windows_at"]
+__all__ = [
+    "auto_window",
+    "choose_window",
+    "dominant_period",
+    "observed_windows",
+    "window_starts",
+    "windows_at",
+]
 
 _SHORTEST, _LONGEST = 16, 256  # of an automatic window
 _WITHOUT_PERIOD = 64
+_MOST_WINDOWS = 20_000  # in the fit, with an automatic stride
 _HUGE = 1e100  # larger values are made smaller, so that their squares are finite
 _PERIODIC = 0.3  # an autocorrelation from which a period is believed
 
@@ -79,6 +88,40 @@ def auto_window(series: Sequence[Series], most: int) -> int:
     return max(2, min(length, most))
 
 
+def choose_window(
+    series: Sequence[Series], window: int | str, stride: int | str
+) -> tuple[int, int]:
+    """Return the length of a window and how far one is from the next, both in steps.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        What is to be learned.
+    window : int or "auto"
+        "auto" is `auto_window`, at most a tenth of the longest series.
+    stride : int or "auto"
+        "auto" is an eighth of the window, and more where there would be above 20,000 windows.
+
+    Raises
+    ------
+    InvalidInputError
+        If the stride is longer than the window.
+    """
+    longest = max(len(each) for each in series)
+    length = auto_window(series, longest // 10) if isinstance(window, str) else int(window)
+    if isinstance(stride, str):
+        steps = sum(len(each) for each in series)
+        apart = max(1, length // 8, -(-steps // _MOST_WINDOWS))
+    else:
+        apart = int(stride)
+    if apart > length:
+        raise InvalidInputError(
+            f"stride: expected at most the window of {length} steps, so that every step "
+            f"lies in a window; got {apart}"
+        )
+    return length, apart
+
+
 def window_starts(pieces: Sequence[tuple[int, int]], window: int, stride: int) -> NDArray[np.intp]:
     """Return where windows begin: every `stride` steps of a piece, and one at its very end."""
     starts: list[int] = []
@@ -96,3 +139,12 @@ def windows_at(
 ) -> NDArray[np.float64]:
     """Return the windows (n, window, channels) that begin at `starts`."""
     return np.swapaxes(sliding_window_view(values, window, axis=0)[starts], 1, 2)
+
+
+def observed_windows(series: Series, window: int, stride: int) -> NDArray[np.float64]:
+    """Return the windows (n, window, channels) of a series in which there is at least one value."""
+    starts = window_starts(series.pieces, window, stride)
+    if not len(starts):
+        return np.empty((0, window, series.values.shape[1]))
+    windows = windows_at(series.values, starts, window)
+    return windows[~np.isnan(windows).all((1, 2))]
