@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import isthmus
-from isthmus import Autoencoder, VariationalAutoencoder, diagnose
+from isthmus import Autoencoder, SparseAutoencoder, VariationalAutoencoder, diagnose
 from isthmus.errors import InvalidInputError
 from isthmus.models import untrained
 
@@ -159,6 +159,24 @@ def test_codes_that_never_change_are_counted():
     assert diagnosis.evidence.dead_codes == 3
     assert diagnosis.evidence.effective_codes == pytest.approx(1)
     assert "unused codes" in problems(diagnosis)
+
+
+def test_units_that_never_win_are_told_how_to():
+    train, _ = digits()
+    settings = {"k": 4, "latent_dim": 64, "k_start": 16, "max_epochs": 20, "random_state": 0}
+    found_dead = {}
+    for scaling in (None, "center"):
+        model = SparseAutoencoder(
+            sparsity="topk", likelihood="gaussian", scaling=scaling, learning_rate=4e-3, **settings
+        )
+        diagnosis = diagnose(model.fit(train), train)
+        found_dead[scaling] = diagnosis.evidence.dead_codes
+        if scaling is None:
+            finding = found(diagnosis, "unused codes")
+            assert finding.severity == "problem"
+            assert "never among the 4 largest" in finding.text
+            assert "scaling='center'" in finding.text
+    assert found_dead["center"] < 0.5 * found_dead[None]  # and the advice helps
 
 
 # What goes wrong, by training ------------------------------------------------------------------

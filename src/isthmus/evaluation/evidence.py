@@ -51,6 +51,8 @@ class Evidence:
         See `isthmus.evaluation.probes.PosteriorMeasures`.
     dead_codes, effective_codes : float
         Codes that are constant or never active; and the participation ratio of their covariance.
+    kept_codes : int
+        The k of a code of which the k largest are kept; 0 for any other.
     relu_units, dead_units, bounded_units, saturated_units : int
         See `isthmus.evaluation.probes.UnitActivity`.
     epochs, best_epoch : int
@@ -92,6 +94,7 @@ class Evidence:
     information_per_code: Rows
     dead_codes: int
     effective_codes: float
+    kept_codes: int
     relu_units: int
     dead_units: int
     bounded_units: int

@@ -240,6 +240,13 @@ def _unused_codes(e: Evidence) -> Verdict | None:
     says = f"{e.dead_codes} of {_codes(e.latent_dim)} have the same value for every row"
     if e.dead_codes == e.latent_dim:
         return "problem", f"{says}: the code says nothing. Lower learning_rate or the penalty."
+    if e.kept_codes and e.dead_codes:
+        return (
+            "problem" if e.dead_codes > e.latent_dim / 2 else "note",
+            f"{e.dead_codes} of {_codes(e.latent_dim)} are never among the {e.kept_codes} largest "
+            "and learn nothing. Centre the data (likelihood='gaussian' with scaling='center' or "
+            "'standard'), or raise k_start.",
+        )
     if e.dead_codes > e.latent_dim / 2:
         return (
             "problem",
@@ -355,7 +362,7 @@ _RULES: tuple[tuple[str, Callable[[Evidence], Verdict | None], tuple[str, ...]],
             *("between_distance", "nearest", "in_code", "random", "disorder"),
         ),
     ),
-    ("unused codes", _unused_codes, ("dead_codes", "latent_dim")),
+    ("unused codes", _unused_codes, ("dead_codes", "latent_dim", "kept_codes")),
     ("redundant codes", _redundant, ("effective_codes", "latent_dim")),
     ("posterior collapse", _collapsed, ()),
     ("dead units", _dead_units, ("dead_units", "relu_units")),

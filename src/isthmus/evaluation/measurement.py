@@ -19,6 +19,7 @@ from isthmus.evaluation.evidence import USED, Evidence
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.fitting import draw_seed
 from isthmus.models.inference import map_rows
+from isthmus.nn import TopK
 from isthmus.training import History
 
 __all__ = ["measure"]
@@ -132,6 +133,7 @@ def measure(
         information_per_code=posterior.information_per_code,
         dead_codes=statistics.n_dead,
         effective_codes=_participation(z),
+        kept_codes=latent.k if isinstance(latent := model.module.latent, TopK) else 0,
         relu_units=units.relu,
         dead_units=units.dead,
         bounded_units=units.bounded,
