@@ -17,7 +17,7 @@ from isthmus import SparseAutoencoder
 from isthmus.evaluation import code_statistics
 from isthmus.models import untrained
 
-_C = 0.03  # inverse strength of the L2 penalty
+_C = 0.01  # inverse strength of the L2 penalty
 PUBLISHED = {"raw pixels": 7.20, 10: 2.10, 25: 1.35, 40: 1.54}
 
 
@@ -31,6 +31,7 @@ def table(
     ks: Sequence[int],
     epochs: int,
     n_validation: int,
+    k_start: int | str = "auto",
     alphas: Sequence[float] = (1, 2, 3),
     precision: str = "float32",
     seeds: Sequence[int] = (0,),
@@ -44,10 +45,11 @@ def table(
             model = SparseAutoencoder(
                 sparsity="topk",
                 k=k,
+                k_start=k_start,
                 latent_dim=n_units,
                 tied_weights=True,
                 likelihood="gaussian",
-                scaling=None,
+                scaling="center",
                 max_epochs=epochs,
                 batch_size=128,
                 early_stopping=False,
@@ -78,6 +80,7 @@ def table(
 def run() -> None:
     began = time.perf_counter()
     x, y, x_test, y_test = mnist()
+    seeds = (0, 1, 2)
     rows = table(
         x.reshape(len(x), -1),
         y,
@@ -85,9 +88,11 @@ def run() -> None:
         y_test,
         n_units=1000,
         ks=(10, 25, 40),
-        epochs=30,
+        epochs=40,
         n_validation=10_000,
+        k_start=100,
         precision="bfloat16",
+        seeds=seeds,
     )
     ours = {row["features"]: row["test error, %"] for row in rows}
     best = min(ours["k = 10"], ours["k = 25"], ours["k = 40"])
@@ -100,12 +105,16 @@ def run() -> None:
         holds=bool(order and abs(best - 1.35) <= 0.35),
         published="k = 10 2.10, k = 25 1.35, k = 40 1.54, raw pixels 7.20 (Makhzani & Frey 2013, "
         "arXiv:1312.5663, as cited)",
-        seeds=[0],
+        seeds=list(seeds),
         notes=[
-            "Tied linear layers and squared error; the active units fall from 500 to k over the "
-            "first half of 30 epochs. α is chosen on 10,000 training images; dead units are those "
-            "that no test image uses. The scale of the codes and the strength of the regression "
-            "were chosen on the test error of one model (k = 25).",
+            "Tied linear layers and squared error on pixels less their mean; the active units fall "
+            "from 100 to k over the first half of 40 epochs. α is chosen among 1, 2 and 3 on the "
+            "last 10,000 training images, whose labels also chose the centring, the start of the "
+            "schedule and the strength of the regression, by k = 25. Without centring, and with "
+            "500 units at the start, 182 to 453 of the 1000 units were dead and the errors 2.48, "
+            "2.12 and 2.65. A wider choice of α (up to 20) brought k = 10 from 2.16 to 1.85 on "
+            "those labels and did little for the others (one seed each). Dead units are those "
+            "that no test image uses.",
             "The standard error of an error of 1.5 % on 10,000 images is 0.12 points.",
         ],
         seconds=time.perf_counter() - began,
@@ -115,7 +124,7 @@ def run() -> None:
 def _error(x: NDArray[Any], y: NDArray[Any], x_test: NDArray[Any], y_test: NDArray[Any]) -> float:
     """Return the test error in % of logistic regression on features in units of their deviation."""
     scale = x.std()  # of all together: units that are rarely active must not be blown up
-    model = LogisticRegression(C=_C, max_iter=200, tol=1e-3)
+    model = LogisticRegression(C=_C, max_iter=200, tol=1e-4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # stopped by max_iter: more would overfit
         model.fit(x / scale, y)
@@ -132,6 +141,7 @@ def _row(
     return {
         "features": name,
         "test error, %": float(np.mean(errors)),
+        "±": float(np.std(errors)),
         "published, %": published,
         "α": None if alphas is None else ", ".join(f"{a:g}" for a in alphas),
         "dead units": None if dead is None else ", ".join(map(str, dead)),
