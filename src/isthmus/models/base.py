@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -309,23 +308,6 @@ class BaseAutoencoder(
         return float(
             np.mean(np.asarray(scores.cpu() if is_tensor(scores) else scores), dtype=float)
         )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to one safe file, see `isthmus.load`.
-
-        Parameters
-        ----------
-        path : path-like
-            Usually ending in ``.safetensors``.
-
-        Raises
-        ------
-        InvalidInputError
-            If the file cannot be written there.
-        """
-        from isthmus.persistence import save
-
-        save(self, path)
 
     def _prepare(self, X: Any, y: Any, *, encoding: bool = False) -> tuple[Tensor, Tensor | None]:
         """Return `_inputs` of new data.

@@ -21,6 +21,7 @@ from isthmus.errors import InvalidInputError
 from isthmus.models import fitting, inference
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.parameters import COMMON, auto_hidden, check_parameters
+from isthmus.models.second_phase import SecondPhase
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.trained import TrainedEstimator
 from isthmus.nn import ClassifierModule
@@ -30,7 +31,7 @@ __all__ = ["AutoencoderClassifier"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
+class AutoencoderClassifier(ClassifierMixin, SecondPhase):
     """A softmax classifier whose encoder is pretrained as an autoencoder, then fine-tuned.
 
     The autoencoder is fitted to all rows, with and without a label; then the encoder and a softmax
@@ -96,7 +97,6 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
         "pretraining": ["boolean"],
     }
 
-    autoencoder_: BaseAutoencoder = field(init=False)
     classes_: NDArray[Any] = field(init=False)
     n_labelled_: int = field(init=False)
 
@@ -227,37 +227,12 @@ class AutoencoderClassifier(ClassifierMixin, TrainedEstimator):
         labels: NDArray[Any] = self.classes_[probabilities.argmax(1)]
         return labels
 
-    def save(self, path: Any) -> None:
-        """Write the fitted model to one safe file, see `isthmus.load`."""
-        from isthmus.persistence import save
-
-        save(self, path)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Columns, or values along the first axis, of a sample."""
-        return self.autoencoder_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns, where the fit had some."""
-        names: NDArray[Any] = self.autoencoder_.feature_names_in_
-        return names
-
-    @property
-    def _widest(self) -> int:
-        return self.autoencoder_._widest
-
     @property
     def _description(self) -> str:
         # A frozen autoencoder has no checkpoint that would vouch for its weights.
         weights = self.autoencoder_.module_.state_dict().values() if self._frozen else ()
         digest = fingerprint("", *weights)
-        return f"{self.autoencoder_._description} {self.classes_.tolist()} {digest}"
-
-    @property
-    def _draws_globally(self) -> bool:
-        return self.autoencoder_._draws_globally
+        return f"{super()._description} {self.classes_.tolist()} {digest}"
 
     @property
     def _label(self) -> str:

@@ -22,6 +22,7 @@ from isthmus.models import fitting, inference
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.control import untrained
 from isthmus.models.parameters import COMMON, check_parameters
+from isthmus.models.second_phase import SecondPhase
 from isthmus.models.trained import TrainedEstimator
 from isthmus.nn import OneClassModule
 from isthmus.training import History
@@ -58,7 +59,7 @@ class DeepSVDDAutoencoder(Autoencoder):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DeepSVDD(OutlierMixin, TrainedEstimator):
+class DeepSVDD(OutlierMixin, SecondPhase):
     """Deep support vector data description: minimise E ‖f(x) − c‖², score −‖f(x) − c‖².
 
     f is pretrained as the encoder of an autoencoder of the same architecture, c is the mean of the
@@ -146,7 +147,6 @@ scaling, missing
         "contamination": [Interval(Real, 0, 0.5, closed="right"), StrOptions({"auto"})],
     }
 
-    autoencoder_: Autoencoder = field(init=False)
     offset_: float = field(init=False)
     spread_: float = field(init=False)
 
@@ -288,18 +288,6 @@ scaling, missing
         decision = np.asarray(decision.cpu() if is_tensor(decision) else decision)
         return np.where(decision >= 0, 1, -1)  # NaN is not normal
 
-    def save(self, path: Any) -> None:
-        """Write the fitted model to one safe file, see `isthmus.load`.
-
-        Raises
-        ------
-        InvalidInputError
-            If the file cannot be written there.
-        """
-        from isthmus.persistence import save
-
-        save(self, path)
-
     @property
     def centre_(self) -> NDArray[np.float32]:
         """c, an array of shape (latent_dim,)."""
@@ -308,25 +296,6 @@ scaling, missing
             raise InvalidInputError(f"module_: expected a OneClassModule; got {type(module)}")
         centre: NDArray[np.float32] = module.centre.cpu().numpy()
         return centre
-
-    @property
-    def n_features_in_(self) -> int:
-        """Columns, or values along the first axis, of a sample."""
-        return self.autoencoder_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns, where the fit had some."""
-        names: NDArray[Any] = self.autoencoder_.feature_names_in_
-        return names
-
-    @property
-    def _widest(self) -> int:
-        return self.autoencoder_._widest
-
-    @property
-    def _description(self) -> str:
-        return self.autoencoder_._description
 
     @property
     def _label(self) -> str:

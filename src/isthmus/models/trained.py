@@ -90,6 +90,23 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         """Trained numbers of the network."""
         return sum(p.numel() for p in self.module_.parameters())
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one safe file, see `isthmus.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            Usually ending in ``.safetensors``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be written there.
+        """
+        from isthmus.persistence import save
+
+        save(self, path)
+
     def _coefficients(self) -> dict[str, Coefficient]:
         """Return the coefficients of the terms of the loss that have one."""
         return {}
