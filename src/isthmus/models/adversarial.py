@@ -16,6 +16,18 @@ __all__ = ["WARMUP", "AdversarialAutoencoder"]
 WARMUP = 10  # epochs in which a game begins: its critics have learned nothing yet
 
 
+def matched_code(prior: str, activation: str) -> dict[str, Any]:
+    """Return the parts of an architecture by which a code is matched to "normal" or "uniform"."""
+    uniform = prior == "uniform"
+    if activation == "auto":
+        activation = "tanh" if uniform else "identity"
+    return {
+        "latent": "matched",
+        "latent_options": {"uniform": float(uniform)},
+        "latent_activation": activation,
+    }
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class AdversarialAutoencoder(BaseAutoencoder):
     """A code whose distribution over all data is a prior: E[−log p(x|z)] − λ E[log σ(D(z))].
@@ -80,17 +92,11 @@ class AdversarialAutoencoder(BaseAutoencoder):
     }
 
     def _latent(self) -> dict[str, Any]:
-        uniform = self.prior == "uniform"
-        auto = "tanh" if uniform else "identity"
         return {
             "kind": "adversarial",
             "options": {"gradient_weight": float(self.gradient_weight)},
             "critic_hidden": critic_layers(self),
-            "latent": "matched",
-            "latent_options": {"uniform": float(uniform)},
-            "latent_activation": auto
-            if self.latent_activation == "auto"
-            else self.latent_activation,
+            **matched_code(self.prior, self.latent_activation),
         }
 
     def _coefficients(self) -> dict[str, Coefficient]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isthmus.data.condition import ConditionEncoder, fit_condition
 from isthmus.errors import InvalidInputError
-from isthmus.models.adversarial import WARMUP
+from isthmus.models.adversarial import WARMUP, matched_code
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.parameters import COMMON, at_least, critic_layers
 from isthmus.training import Coefficient, Step, Warmup, adversarial
@@ -92,17 +92,11 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
     }
 
     def _latent(self) -> dict[str, Any]:
-        uniform = self.prior == "uniform"
-        auto = "tanh" if uniform else "identity"
         return {
             "kind": "conditional_adversarial",
             "options": {"data_gradient_weight": float(self.gradient_weight)},
             "critic_hidden": critic_layers(self),
-            "latent": "matched",
-            "latent_options": {"uniform": float(uniform)},
-            "latent_activation": auto
-            if self.latent_activation == "auto"
-            else self.latent_activation,
+            **matched_code(self.prior, self.latent_activation),
         }
 
     def _coefficients(self) -> dict[str, Coefficient]:
