@@ -17,11 +17,11 @@ def draw(folder: Path) -> None:
     common = {"latent_dim": 128, "max_epochs": 28, "learning_rate": 4e-3, "random_state": 0}
     common |= {"likelihood": "gaussian", "scaling": "center", "weight_decay": 3e-4}
     models = {
-        "k = 8, active units fall from 64": SparseAutoencoder(sparsity="topk", k=8, **common),
+        "k = 8, active units fall from 32": SparseAutoencoder(sparsity="topk", k=8, **common),
         "k = 8 from the first epoch": SparseAutoencoder(
             sparsity="topk", k=8, k_start=None, **common
         ),
-        "k = 8, falling from 64, not centred": SparseAutoencoder(
+        "k = 8, falling from 32, not centred": SparseAutoencoder(
             sparsity="topk", k=8, **{**common, "scaling": None}
         ),
         "L1, λ = 0.1": SparseAutoencoder(sparsity_weight=0.1, **common),
@@ -39,7 +39,7 @@ def draw(folder: Path) -> None:
     right.set(xlim=(1, 128), ylim=(0, 1.3), yticks=np.linspace(0, 1, 6))
     right.legend(frameon=False, fontsize=9, loc="upper right")
     right.spines[["top", "right"]].set_visible(False)
-    model = models["k = 8, active units fall from 64"]
+    model = models["k = 8, active units fall from 32"]
     statistics = code_statistics(model, X)
     most = np.argsort(statistics.active_share)[::-1][:40]
     size = statistics.mean_activity / np.maximum(statistics.active_share, 1e-9)

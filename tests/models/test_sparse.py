@@ -88,8 +88,9 @@ def test_a_fit_follows_it_and_judges_every_epoch_with_k():
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({}, SupportSchedule(10, 2, 4)),
-        ({"k": "auto"}, SupportSchedule(10, 2, 4)),
+        ({}, SupportSchedule(8, 2, 4)),
+        ({"k": "auto"}, SupportSchedule(8, 2, 4)),
+        ({"k": 3}, SupportSchedule(10, 3, 4)),
         ({"k": 14}, SupportSchedule(14, 14, 4)),
         ({"k_start": 15, "k_annealing": 6}, SupportSchedule(15, 2, 6)),
         ({"k_start": 2}, SupportSchedule(2, 2, 4)),
@@ -196,6 +197,25 @@ def test_centred_data_keep_more_of_them_alive():
         found[scaling] = code_statistics(model, held_in).n_dead, error
     assert found["center"][0] < 0.5 * found[None][0]
     assert found["center"][1] < found[None][1]
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "likelihood", "scaling"),
+    [
+        (X, {}, "gaussian", "center"),
+        (X.round(), {}, "gaussian", "center"),
+        ((255 * X).astype(np.uint8), {}, "gaussian", "standard"),
+        (X - 0.5, {}, "gaussian", "standard"),
+        (X, {"sparsity": "l1"}, "bernoulli", "none"),
+        (X, {"likelihood": "bernoulli"}, "bernoulli", "none"),
+        (X, {"scaling": None}, "gaussian", "none"),
+    ],
+    ids=str,
+)
+def test_they_compete_on_centred_data(data, settings, likelihood, scaling):
+    model = make(**settings, max_epochs=1).fit(data)
+    assert (model.likelihood_, model.scaler_.method) == (likelihood, scaling)
+    assert model.reconstruct(data).shape == data.shape
 
 
 # alpha --------------------------------------------------------------------------------------------

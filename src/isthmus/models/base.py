@@ -91,6 +91,10 @@ class BaseAutoencoder(
         """Return what likelihood="auto" comes to; "auto" itself decides by the kinds of values."""
         return "auto"
 
+    def _auto_scaling(self, kinds: Sequence[str]) -> str:
+        """Return what scaling="auto" comes to, where the likelihood is "auto" as well."""
+        return "auto"
+
     def _corruption(self, x: Tensor) -> Corruption | None:
         """Return C(x̃|x), given the scaled training data."""
         return None

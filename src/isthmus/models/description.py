@@ -60,14 +60,13 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
     if estimator.missing == "ignore" and np.isnan(array[0]).all() and np.isnan(array).all():
         raise InvalidInputError("X: every value is missing; there is nothing to learn from")
     columns = estimator.schema_.module_shape[0]
-    wanted = estimator.likelihood
+    wanted, scaling = estimator.likelihood, estimator.scaling
     kinds = _kinds(estimator, array)
     if isinstance(wanted, str) and wanted == "auto":
         wanted = estimator._auto_likelihood(kinds)
-    likelihood, scaling = choose_likelihood(
-        wanted, estimator.scaling, kinds, columns, estimator._gaussian
-    )
-    estimator.scaler_ = fit_scaler(array, estimator.schema_, scaling)
+        scaling = estimator._auto_scaling(kinds) if scaling == "auto" else scaling
+    likelihood, methods = choose_likelihood(wanted, scaling, kinds, columns, estimator._gaussian)
+    estimator.scaler_ = fit_scaler(array, estimator.schema_, methods)
     estimator.condition_ = estimator._fit_condition(y, len(array))
     estimator.architecture_ = _architecture(estimator, likelihood)
     _check_support(estimator, array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -38,8 +39,8 @@ class SparseAutoencoder(BaseAutoencoder):
         Of "topk"; "auto" is a tenth of the code.
     k_start : int, "auto" or None, default="auto"
         Of "topk": units that are active in the first epoch. Their number falls in a straight line
-        to k, so that all units learn before few are chosen. "auto" is half of the code, or k if
-        that is more; None begins with k.
+        to k, so that all units learn before few are chosen. "auto" is 4k, at most half of the code
+        and at least k; None begins with k.
     k_annealing : int or "auto", default="auto"
         Epochs of that schedule; "auto" is half of `max_epochs`, as in the paper. Early stopping
         waits for them. Each call of `partial_fit` is one epoch.
@@ -63,9 +64,9 @@ class SparseAutoencoder(BaseAutoencoder):
     no minimum: shrink the code, let the decoder undo it, and log λ rises without bound.
 
     The units of "topk" compete for each sample. On data far from 0, such as pixels from 0 to 1,
-    those that point away from the mean never win and stay dead: ``scaling="center"``, or
-    "standard", with ``likelihood="gaussian"`` lets them learn. A `k_start` of a few k is enough
-    then, and on MNIST half of 1000 units is too many.
+    those that point away from the mean never win and stay dead. So for such data "auto" is the
+    paper's squared error, ``likelihood="gaussian"``, with ``scaling="center"`` ("standard" for
+    bytes).
 
     `isthmus.evaluation.code_statistics` tells which units are dead and how many are active.
 
@@ -108,6 +109,18 @@ class SparseAutoencoder(BaseAutoencoder):
     def _auto_latent_dim(self, n_values: int) -> int:
         return min(2 * n_values, 1024)
 
+    def _auto_likelihood(self, kinds: Sequence[str]) -> str:
+        return "gaussian" if self._centres(kinds) else "auto"
+
+    def _auto_scaling(self, kinds: Sequence[str]) -> str:
+        if not self._centres(kinds):
+            return "auto"
+        return "standard" if "bytes" in kinds else "center"
+
+    def _centres(self, kinds: Sequence[str]) -> bool:
+        """Whether the k largest units would compete on values that are all 0 or more."""
+        return self.sparsity == "topk" and {*kinds} <= {"binary", "unit", "bytes"}
+
     def _latent(self) -> dict[str, Any]:
         name = self.latent_activation
         if name == "auto":
@@ -126,7 +139,7 @@ class SparseAutoencoder(BaseAutoencoder):
             return None
         k, size = self.architecture_.k, self.architecture_.latent_dim
         if isinstance(self.k_start, str):
-            start = max(size // 2, k)
+            start = max(min(4 * k, size // 2), k)
         elif (start := int(self.k_start)) < k:
             raise InvalidInputError(
                 f"k_start: expected at least k, {k}; got {start}; the active units can only fall"
