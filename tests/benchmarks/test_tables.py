@@ -40,7 +40,8 @@ def test_deep_autoencoder():
 
 
 def test_pretraining():
-    rows = pretraining.table(*digits(), n_units=60, layer_epochs=20, epochs=10, contraction=0.1)
+    strengths = {**pretraining.STRENGTHS, "CAE": 0.1, "DAE-g": 0.3}
+    rows = pretraining.table(*digits(), n_units=60, layer_epochs=20, epochs=10, strengths=strengths)
     norm = column(rows, "pretraining", "over CAE's")
     assert norm["CAE"] == 1 < norm["AE"]  # contraction contracts
     assert norm["DAE-g"] < norm["AE"]  # and so does noise (Alain & Bengio 2014)
