@@ -244,8 +244,8 @@ def _unused_codes(e: Evidence) -> Verdict | None:
         return (
             "problem" if e.dead_codes > e.latent_dim / 2 else "note",
             f"{e.dead_codes} of {_codes(e.latent_dim)} are never among the {e.kept_codes} largest "
-            "and learn nothing. Centre the data (likelihood='gaussian' with scaling='center' or "
-            "'standard'), or raise k_start.",
+            "and learn nothing. Where the scaling is neither 'center' nor 'standard', set "
+            "likelihood='gaussian' and scaling='center'; else raise k_start.",
         )
     if e.dead_codes > e.latent_dim / 2:
         return (
