@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from joblib import Parallel, delayed
@@ -130,10 +131,11 @@ def _one(
 ) -> tuple[str, tuple[float, dict[str, float]]]:
     """Return the name, and the Jacobian's norm and the test error of each way to begin with it.
 
-    With PRETRAINING_STORE, a folder, what an earlier run found is read from there.
+    With PRETRAINING_STORE, a folder, what an earlier run of the same settings found is read there.
     """
     store, seed = os.environ.get("PRETRAINING_STORE"), fine_tuning["random_state"]
-    path = None if store is None else Path(store) / f"{name}-{seed}.json"
+    digest = joblib.hash((base.get_params(), dict(fine_tuning), len(data[0])))
+    path = None if store is None else Path(store) / f"{name}-{digest}.json"
     if path is not None and path.exists():
         norm, errors = json.loads(path.read_text())
         return name, (norm, errors)
