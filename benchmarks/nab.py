@@ -16,8 +16,8 @@ from benchmarks.datasets import folder
 from benchmarks.ledger import record
 from isthmus import Autoencoder
 from isthmus.applications.anomaly import AnomalyDetector
+from isthmus.applications.anomaly.scores import TailScale
 from isthmus.applications.anomaly.series import SeriesDetector
-from isthmus.applications.anomaly.surprise import TailScale
 from isthmus.evaluation import nab_score
 from isthmus.evaluation.nab import nab_probation
 

@@ -17,7 +17,7 @@ from isthmus import PredictiveSparseDecomposition
 from isthmus.evaluation import linear_probe
 from isthmus.models import untrained
 from isthmus.nn import PredictiveSparseModule, fista
-from isthmus.nn.sparse_inference import sparse_objective
+from isthmus.nn.modules.sparse_inference import sparse_objective
 
 REPEATS = 7  # the fastest counts: other work on the machine only slows
 STEPS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 90, 128, 181, 256)
@@ -58,7 +58,7 @@ def _codes(
     module = model.module_
     assert isinstance(module, PredictiveSparseModule)
     with torch.no_grad():
-        data, _ = model._prepare(x_test, None)
+        data, _ = model.to_tensors(x_test, None)
         centred, atoms = (
             data - module.decode_parameters(torch.zeros(1, model.latent_dim_)),
             (module.dictionary),

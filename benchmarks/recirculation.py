@@ -65,7 +65,7 @@ def cosines(
 ) -> list[dict[str, float]]:
     """Train by recirculation; return the cosine of change and −gradient before and after epochs."""
     blank = untrained(RecirculationAutoencoder(latent_dim=latent_dim, random_state=seed), rows)
-    module, x = blank.module_, blank._prepare(rows, None)[0]
+    module, x = blank.module_, blank.to_tensors(rows, None)[0]
     found = [alignment(module, x, regression)]
 
     def look(state: TrainingState, log: dict[str, float]) -> None:

@@ -11,18 +11,48 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
+if str(HERE.parent) not in sys.path:
+    sys.path.insert(0, str(HERE.parent))  # where examples/ is: some pictures are of examples
 
 
 def draw_demo(folder: Path) -> None:
     """Write ``demo.png``."""
     from rich.console import Console
 
-    from isthmus.cli.demo_figures import picture
-    from isthmus.cli.demo_study import study
+    from examples.digits_report import study
 
-    picture(study(console=Console())).savefig(folder / "demo.png", dpi=130)
+    front_page(study(console=Console(highlight=False))).savefig(folder / "demo.png", dpi=130)
+
+
+def front_page(results: Any) -> Any:
+    """Return one wide figure of what ``examples.digits_report.study`` gives."""
+    from matplotlib.figure import Figure
+
+    from examples import digits_report as demo
+    from isthmus.plotting import image_rows, sample_grid
+
+    figure = Figure(figsize=(12, 4.45), layout="constrained", facecolor=demo.PAPER)
+    grid = figure.add_gridspec(3, 2, width_ratios=(1.5, 1))
+    restored, cleaned = demo.reconstructions(results), demo.denoised(results)
+    narrow = restored[results.models["undercomplete"].title]
+    blocks = {
+        f"Compressed to {demo.CODES} numbers": {
+            "original": restored["original"],
+            "restored": narrow,
+        },
+        "Cleaned": {"noisy": cleaned["noisy"], "cleaned": cleaned["denoised"]},
+    }
+    for number, (title, rows) in enumerate(blocks.items()):
+        image_rows(rows, title=title, ax=figure.add_subplot(grid[number, 0]), **demo.PIXELS)
+    sample_grid(
+        demo.samples(results, 20), n_columns=10, title="Digits that nobody wrote",
+        ax=figure.add_subplot(grid[2, 0]), **demo.PIXELS,
+    )  # fmt: skip
+    demo.digit_map(results, title="A map drawn without labels", ax=figure.add_subplot(grid[:, 1]))
+    return figure
 
 
 def load(path: Path) -> Callable[[Path], None]:

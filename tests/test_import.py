@@ -84,7 +84,7 @@ def test_dir_lists_what_there_is_and_all_of_it_can_be_had():
 
 
 def test_all_names_of_all_modules_exist():
-    for name in ("models", "nn", "training", "persistence", "errors", "evaluation", "tensorfile"):
+    for name in ("models", "nn", "training", "persistence", "errors", "evaluation", "storage"):
         module = importlib.import_module(f"isthmus.{name}")
         missing = [public for public in module.__all__ if not hasattr(module, public)]
         assert missing == []

@@ -26,7 +26,7 @@ import isthmus
 from isthmus.errors import InvalidInputError, IsthmusError, ModelFileError
 from isthmus.models import ESTIMATORS
 from isthmus.persistence import FORMAT_VERSION, describe, load
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 
 STORED = Path(__file__).parent / "data_files"
 RNG = np.random.default_rng(0)
@@ -97,7 +97,7 @@ def test_what_is_loaded_gives_the_same_bytes(case, tmp_path):
     np.testing.assert_array_equal(
         again.inverse_transform(codes, *given), model.inverse_transform(codes, *given)
     )
-    if model._can_sample:
+    if model.can_sample:
         label = () if y is None else (y[:3],)
         np.testing.assert_array_equal(
             again.sample(3, *label, random_state=1), model.sample(3, *label, random_state=1)
@@ -144,7 +144,7 @@ def test_weights_are_stored_once(case, tmp_path):
     buffers = sum(b.numel() for b in model.module_.buffers())
     assert sum(sizes.values()) == model.n_parameters_ + buffers
     assert scaler == 2 * model.schema_.module_shape[0]
-    if model.tied_weights and model.architecture_.network == "dense":
+    if model.tied_weights and model.architecture_.network.name == "dense":
         values = model.module_.state_dict()
         networks = [n for n in values if n.startswith(("encoder.", "decoder."))]
         matrices = [n for n in networks if values[n].ndim == 2]

@@ -91,6 +91,7 @@ _ROOMS = (
     "nn",
     "persistence",
     "plotting",
+    "storage",
     "training",
 )
 

@@ -72,7 +72,12 @@ class Spec:
             return cls(value)
         if isinstance(value, Part):
             return value.spec
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        if (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and isinstance(value[0], str)
+            and isinstance(value[1], Mapping)
+        ):
             return cls(value[0], dict(value[1]))
         raise InvalidInputError(
             f"expected a name, a pair (name, options) or an object; got {value!r}"

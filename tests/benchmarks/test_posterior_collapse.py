@@ -25,10 +25,14 @@ def test_collapse_is_named_and_free_bits_mend_it():
 
 
 def test_warm_up_mends_a_collapse_that_training_falls_into():
-    found = findings(("β = 3", "β = 3, warm-up"), 500, 300, 60, seed=0, **SMALL)
-    assert found["β = 3"]["collapsed"]
-    assert not found["β = 3, warm-up"]["collapsed"]
-    assert found["β = 3, warm-up"]["error"] < found["β = 3"]["error"] - 0.1
+    for seed in range(2):
+        found = findings(("β = 3", "β = 3, warm-up"), 500, 300, 60, seed=seed, **SMALL)
+        without, mended = found["β = 3"], found["β = 3, warm-up"]
+        # Nothing is told of the data; whether it is called collapsed is near its bound by the seed.
+        assert without["divergence"] < 0.1
+        assert without["error"] > 0.95
+        assert not mended["collapsed"]
+        assert mended["error"] < without["error"] - 0.1
 
 
 def test_what_it_says_names_the_remedies():

@@ -3,13 +3,18 @@
 import html
 import re
 import shlex
+import shutil
+import tomllib
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import isthmus
-from isthmus.cli import demo, demo_figures, demo_study
+from docs.make_pictures import front_page
+from examples import digits_report
+from isthmus.cli import demo
 from isthmus.cli import run as command_line
 from isthmus.errors import InvalidInputError
 from isthmus.evaluation import pca_reconstruction, squared_error
@@ -95,7 +100,7 @@ def test_data_are_the_digits_split_by_class(folder):
     rows = {row.tobytes() for row in train}
     assert not any(row.tobytes() in rows for row in test)
     assert 0.03 < np.square(noisy - test).mean() < 0.09  # 0.3², less what is cut off
-    digits = demo_study.load_digits(1)
+    digits = digits_report.load_digits(1)
     np.testing.assert_array_equal(digits.X_test, test)
     assert set(np.bincount(digits.y_test)) <= {34, 35, 36, 37}
 
@@ -112,7 +117,7 @@ def test_table_holds_what_the_models_and_controls_do(folder, page):
 
 
 def test_the_next_commands_work(folder, page, capsys):
-    lines = demo.next_commands(folder)
+    lines = digits_report.next_commands(folder)
     for line in lines:
         words = shlex.split(line)
         assert words[0] == "isthmus"
@@ -138,15 +143,39 @@ def test_progress_and_table_fit_a_terminal(tmp_path, capsys):
 def test_same_seed_same_models_and_threads_are_left_alone():
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
-    first, second = (demo_study.study(seed=3, quick=True) for _ in range(2))
+    first, second = (digits_report.study(seed=3, quick=True) for _ in range(2))
     assert torch.get_num_threads() == threads
     for name in MODELS:
         assert first.models[name].error == second.models[name].error
         assert first.models[name].accuracy == second.models[name].accuracy
-    demo_figures.picture(first)
+    front_page(first)
 
 
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInputError, match="folder: expected a folder"):
         demo.run(tmp_path / "file", quick=True)
+
+
+ELSEWHERE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import isthmus.cli
+assert isthmus.__file__.startswith(sys.argv[1])
+sys.exit(isthmus.cli.run(sys.argv[2:]))
+"""
+
+
+def test_a_wheel_has_the_example_where_the_verb_looks_for_it(tmp_path, monkeypatch, forks):
+    """What the wheel is built from, put together away from the checkout, runs the verb."""
+    root, site = Path(__file__).resolve().parents[2], tmp_path / "site"
+    built = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    for package in built["targets"]["wheel"]["packages"]:
+        shutil.copytree(root / package, site / Path(package).name)
+    for source, place in built["targets"]["wheel"]["force-include"].items():
+        assert source.split("/")[0] in built["targets"]["sdist"]["include"]  # wheels are made of it
+        shutil.copy(root / source, site / place)
+    monkeypatch.chdir(tmp_path)
+    done = forks.python(ELSEWHERE, site, "demo", "--quick", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").exists()

@@ -13,10 +13,11 @@ import pytest
 
 import isthmus
 from isthmus.applications.anomaly import AnomalyDetector
-from isthmus.cli import detect_rows, detect_score, run
+from isthmus.applications.anomaly.files import reading, scoring
+from isthmus.cli import run
 from isthmus.data import files
 from isthmus.errors import ModelFileError
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 
 SMALL = ["-m", "autoencoder", "-s", "hidden_layer_sizes=16", "-s", "latent_dim=2"]
 SMALL += ["-s", "max_epochs=25", "-s", "learning_rate=0.01"]
@@ -151,8 +152,8 @@ def test_the_file_says_what_the_detector_says(work):
 def test_batches_give_the_same_as_one(work, monkeypatch, capsys):
     command = ["detect", "mixed.safetensors", "--score", "other.csv", "-q", "-o"]
     for name, rows in (("one.csv", 1 << 16), ("many.csv", 32)):
-        monkeypatch.setattr(detect_rows, "_MOST_ROWS", rows)
-        monkeypatch.setattr(detect_rows, "_FEWEST_ROWS", rows)
+        monkeypatch.setattr(reading, "_MOST_ROWS", rows)
+        monkeypatch.setattr(reading, "_FEWEST_ROWS", rows)
         assert run([*command, name]) == 0
         assert capsys.readouterr().err.count("'quic' in column 'protocol'") == 1
     one, many = pd.read_csv("one.csv"), pd.read_csv("many.csv")
@@ -161,9 +162,9 @@ def test_batches_give_the_same_as_one(work, monkeypatch, capsys):
 
 
 def test_only_the_oddest_alarms_are_explained(work, monkeypatch, capsys):
-    monkeypatch.setattr(detect_score, "MOST_EXPLAINED", 12)
-    monkeypatch.setattr(detect_rows, "_MOST_ROWS", 16)
-    monkeypatch.setattr(detect_rows, "_FEWEST_ROWS", 16)
+    monkeypatch.setattr(scoring, "MOST_EXPLAINED", 12)
+    monkeypatch.setattr(reading, "_MOST_ROWS", 16)
+    monkeypatch.setattr(reading, "_FEWEST_ROWS", 16)
     command = ["detect", "train.safetensors", "--score", "new.csv", "-o", "a.csv"]
     assert run([*command, "--false-alarm-rate", "0.4"]) == 0
     found = pd.read_csv("a.csv")
@@ -391,7 +392,7 @@ def test_the_three_other_lines(work, capsys):
     assert run([*fit, *pot, "--save", "p.safetensors"]) == 0
     other = ["--scores", "mahalanobis,neighbours", "-s", "trim=0.1", "--false-alarm-rate", "0.04"]
     assert run([*fit, *other]) == 0
-    names = [score.name for score in isthmus.load("detector.safetensors")._members[0].scores]
+    names = [score.name for score in isthmus.load("detector.safetensors").ensemble_[0].scores]
     assert names == ["mahalanobis", "neighbours"]
     for name, part in (
         ("c", "10 % of the 400 training rows lie there"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus.data import scaling
+from isthmus.data import scaling, statistics
 from isthmus.data.scaling import Scaler, fit_scaler
 from isthmus.data.schema import Schema
 
@@ -114,7 +114,8 @@ def test_chunks_give_what_one_pass_gives(schema, missing, monkeypatch):
         X[:20, ..., 0] = np.nan  # a chunk with nothing in a column
     whole = [fit_scaler(X, schema, [m]) for m in ("standard", "minmax")]
     scaled = [s.forward(X, schema) for s in whole]
-    monkeypatch.setattr(scaling, "_CHUNK", 17 * schema.n_values)
+    for module in (scaling, statistics):
+        monkeypatch.setattr(module, "_CHUNK", 17 * schema.n_values)
     parts = [fit_scaler(X, schema, [m]) for m in ("standard", "minmax")]
     for one, other, expected in zip(whole, parts, scaled, strict=True):
         np.testing.assert_allclose(other.shift, one.shift, rtol=1e-12)

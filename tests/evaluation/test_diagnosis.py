@@ -120,7 +120,7 @@ def test_neighbours_are_those_of_a_search_row_by_row():
 def test_the_divergence_of_each_code_adds_up_to_that_of_the_sample():
     train, test = digits()
     model = VariationalAutoencoder(latent_dim=3, max_epochs=2, random_state=0).fit(train)
-    x, _ = model._prepare(test, None)
+    x, _ = model.to_tensors(test, None)
     whole = model.module_.latent.divergence(model.module_.posterior(x)).mean()
     e = diagnose(model, test).evidence
     assert e.divergence_per_code.shape == (3,)
@@ -351,7 +351,7 @@ def test_data_of_every_kind(case):
 def test_classes_count_as_one_hot_probabilities():
     X = np.random.default_rng(0).integers(0, 3, (200, 4))
     model = Autoencoder(latent_dim=2, max_epochs=5, random_state=0).fit(X)
-    x, _ = model._prepare(X, None)
+    x, _ = model.to_tensors(X, None)
     with torch.no_grad():
         logits = model.module_.decode_parameters(model.module_.encode(x))
     # Class by class, each over all columns.

@@ -48,7 +48,7 @@ def linear_posterior(slopes, log_variance, **parameters):
 
 
 def measured(model, X):
-    return posterior_measures(model.module_, *model._prepare(X, None))
+    return posterior_measures(model.module_, *model.to_tensors(X, None))
 
 
 def test_the_information_is_that_of_a_gaussian_channel():

@@ -71,9 +71,9 @@ def test_norms_are_those_of_autograd(name, of):
     cls, settings, X = CASES[name]
     model = cls(max_epochs=1, random_state=0, **settings).fit(X[:200])
     module = model.module_
-    x, _ = model._prepare(X[:3], None)
+    x, _ = model.to_tensors(X[:3], None)
     expected = []
-    for seen in module._features(x):
+    for seen in module.features(x):
 
         def function(s):
             z = module.latent.mean(module.encoder(s[None]))

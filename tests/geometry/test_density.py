@@ -112,3 +112,7 @@ def test_a_bandwidth_that_is_set_later_waits_for_the_next_fit():
     before = density.score_samples(X)
     np.testing.assert_array_equal(density.set_params(bandwidth=0.1).score_samples(X), before)
     assert density.fit(X).score(X) != before.mean()
+    fresh = ManifoldParzen(bandwidth=0.1, n_components=1).fit(X)
+    np.testing.assert_array_equal(density.score_samples(X), fresh.score_samples(X))
+    draws = (each.sample(9, random_state=0) for each in (density, fresh))
+    np.testing.assert_array_equal(*draws)

@@ -124,7 +124,19 @@ def test_the_comparison_holds_the_numbers_of_its_maps(latent_dim):
 def test_every_member_can_be_compared(name):
     X = np.random.default_rng(0).normal(size=(40, 4))
     model = ESTIMATORS[name](latent_dim=3, max_epochs=1, random_state=0).fit(X)
-    assert len(compare_embeddings(model, X, methods=("pca", "mds"))) == 4
+    found = compare_embeddings(model, X, methods=("pca", "mds"))
+    assert len(found) == 4
+    width = model.transform(X).shape[1]
+    names = [f"code ({width} numbers)", "code, principal plane", "PCA", "classical MDS"]
+    assert [one.name for one in found] == names
+    np.testing.assert_allclose(found[0].points, model.transform(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1].points, embed(found[0].points), rtol=1e-5, atol=1e-5)
+    # Of data that are scaled by column, as every member scales real values.
+    scaled = (X - X.mean(0)) / (X.std(0) if model.scaler_.method == "standard" else 1)
+    assert model.scaler_.method in ("standard", "center")
+    np.testing.assert_allclose(found[2].points, embed(scaled), rtol=1e-3, atol=1e-4)
+    for one in found:
+        assert one.trustworthiness == pytest.approx(trustworthiness(scaled, one.points), abs=5e-3)
 
 
 def test_what_cannot_be_used_is_named():

@@ -295,7 +295,7 @@ def test_a_number_at_its_prior_is_moved_as_far_as_the_prior_reaches_and_does_lit
     walks = traversals(model, X, n_steps=3, span=3.0)
     assert walks.measure == "KL"
     assert (np.diff(walks.weights) <= 0).all()
-    x, _ = model._prepare(X, None)
+    x, _ = model.to_tensors(X, None)
     with torch.no_grad():
         h = model.module_.posterior(x)
         total = float(model.module_.latent.divergence(h).mean())
@@ -339,7 +339,7 @@ def test_the_nearest_codes_are_those_of_a_search_of_all():
 
 def test_the_width_is_that_of_the_posterior():
     model, X = variational()
-    x, _ = model._prepare(X[:30], None)
+    x, _ = model.to_tensors(X[:30], None)
     with torch.no_grad():
         log_variance = model.module_.posterior(x).chunk(2, dim=1)[1]
     np.testing.assert_allclose(posterior_width(model, X[:30]), (log_variance / 2).exp(), rtol=1e-4)

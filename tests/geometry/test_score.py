@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -98,9 +100,16 @@ def test_missing_values_start_at_their_reconstruction():
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_member_with_a_sigma(name):
     X = np.random.default_rng(0).normal(size=(40, 4))
-    model = ESTIMATORS[name](latent_dim=2, max_epochs=1, random_state=0).fit(X)
-    assert score_field(model, X, sigma=0.3).shape == (40, 4)
-    assert project(model, X, n_steps=2).shape == (3, 40, 4)
+    style = {"likelihood": "gaussian", "scaling": "standard"}
+    model = ESTIMATORS[name](latent_dim=2, max_epochs=1, random_state=0, **style).fit(X)
+    field = score_field(model, X, sigma=0.3)
+    assert field.shape == (40, 4)
+    expected = (model.reconstruct(X) - X) / (0.3 * X.std(0)) ** 2
+    np.testing.assert_allclose(field, expected, rtol=1e-3, atol=1e-3)
+    path = project(model, X, n_steps=2)
+    assert path.shape == (3, 40, 4)
+    for before, after in itertools.pairwise(path):
+        np.testing.assert_allclose(after, model.reconstruct(before), rtol=1e-4, atol=1e-4)
 
 
 def test_a_loaded_model_knows_its_noise(tmp_path):

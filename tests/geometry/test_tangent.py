@@ -24,7 +24,7 @@ def map_of(model, of, X, y=None):
     schema, scaler = model.schema_, model.scaler_
     scale = np.exp(scaler.log_scale(schema))
     shift = scaler.shift.reshape(-1, *(1,) * (len(schema.module_shape) - 1))
-    c = None if y is None else model._encode_condition(y, len(X)).double()
+    c = None if y is None else model.encode_condition(y, len(X)).double()
 
     def inward(x):
         return torch.from_numpy(np.ascontiguousarray((schema.channels_first(x) - shift) / scale))

@@ -130,7 +130,7 @@ def test_images_amounts_and_a_file(tmp_path):
     amounts = np.column_stack([images.mean((1, 2)), np.arange(60) / 7])
     model = ConditionalAdversarialAutoencoder(latent_dim=3, max_epochs=2, random_state=0)
     model.fit(images, amounts)
-    assert model.architecture_.network == "convolutional"
+    assert model.architecture_.network.name == "convolutional"
     shown = model.progress(images[:4], amounts[:3])
     assert shown.shape == (4, 3, 8, 8)
     assert shown.max() > 1.5  # in the units of the data

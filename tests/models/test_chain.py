@@ -284,8 +284,8 @@ def test_a_corruption_of_ones_own_is_set_again_after_loading(tmp_path):
 def test_automatic_corruption(X, corruption):
     model = GenerativeStochasticNetwork(max_epochs=1, random_state=0).fit(X[:100])
     assert model.module_.corruption == corruption
-    assert model.architecture_.latent == "noisy"
-    assert model.architecture_.latent_activation == "tanh"
+    assert model.architecture_.latent.name == "noisy"
+    assert model.architecture_.latent.options["activation"] == "tanh"
     assert model.latent_dim_ == 2 * X.shape[1]
 
 

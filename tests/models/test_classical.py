@@ -76,7 +76,7 @@ def test_emphasis_is_of_the_training_loss_alone(tmp_path):
 def test_without_emphasis_nothing_is_compared():
     model = DenoisingAutoencoder(max_epochs=1, random_state=0).fit(X)
     assert model.module_.emphasis is None
-    assert model.architecture_.options == {}
+    assert model.architecture_.module.options == {}
 
 
 def test_emphasis_with_missing_values_and_classes():

@@ -28,7 +28,7 @@ from isthmus import (
 )
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.nn import AutoencoderModule, ClassifierModule, Dense
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 
 CHECKS = list(
     estimator_checks_generator(
@@ -386,6 +386,6 @@ def test_the_head_is_compared_before_memory_is_used(tmp_path, monkeypatch):
     def allocate(self, generator=None):
         raise AssertionError("the head was made before its shape was compared")
 
-    monkeypatch.setattr(AutoencoderClassifier, "_assemble", allocate)
+    monkeypatch.setattr(AutoencoderClassifier, "assemble", allocate)
     with pytest.raises(ModelFileError, match="head"):
         isthmus.load(path)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from isthmus import Autoencoder, VariationalAutoencoder, load
 from isthmus.errors import InvalidInputError
 from isthmus.models import ESTIMATORS
-from isthmus.models.likelihoods import make_likelihood
+from isthmus.models.base.likelihoods import make_likelihood
 from isthmus.nn import Categorical
 
 RNG = np.random.default_rng(0)

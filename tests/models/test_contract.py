@@ -210,7 +210,7 @@ def test_global_generators_are_neither_seeded_nor_advanced(name, seed, X, tmp_pa
     model.reconstruct(X)
     model.score_samples(X)
     model.partial_fit(X)
-    if model._can_sample:
+    if model.can_sample:
         model.sample(5, random_state=seed)
     model.save(tmp_path / "m.safetensors")
     from isthmus import load

@@ -16,8 +16,8 @@ import isthmus
 from isthmus import Autoencoder, DenoisingAutoencoder, VariationalAutoencoder
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.models import ESTIMATORS
-from isthmus.models import density as density_module
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.models.base import density as density_module
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 
 
 @cache
@@ -40,7 +40,7 @@ def bent(n, seed=0):
 @pytest.mark.parametrize("kind", ["mixture", "flow"])
 def test_it_describes_new_codes_better_than_one_gaussian(kind, monkeypatch):
     monkeypatch.setattr(density_module, "_FLOW_STEPS", 300)
-    prior, _ = density_module.fit_density(bent(2000), kind, "auto", 0)
+    prior = density_module.fit_density(bent(2000), kind, "auto", 0)
     new = bent(2000, seed=1)
     ours = float(prior.log_prob(torch.from_numpy(new).float()).mean())
     one = GaussianMixture(1).fit(bent(2000)).score(new)
@@ -53,7 +53,7 @@ def test_it_describes_new_codes_better_than_one_gaussian(kind, monkeypatch):
 
 def test_the_mixture_is_scikit_learns_in_other_units():
     codes = bent(500) * [1e-3, 1e4] + [5, -3e4]
-    prior, _ = density_module.fit_density(codes, "mixture", 3, 0)
+    prior = density_module.fit_density(codes, "mixture", 3, 0)
     unit = (codes - codes.mean(0)) / codes.std(0)
     reference = GaussianMixture(3, reg_covar=1e-4, random_state=0, max_iter=200).fit(unit)
     expected = reference.score_samples(unit) - np.log(codes.std(0)).sum()
@@ -78,9 +78,9 @@ def test_samples_are_kept_by_a_file(tmp_path):
         elif change == "shape":
             values["density.mean"] = values["density.mean"][:, :2].clone()
         elif change == "layers":  # refused before they are built, which would take hours
-            damaged["density"] = {"kind": "flow", "options": {"n_layers": 10**9}}
+            damaged["density"] = {"name": "flow", "options": {"n_layers": 10**9}}
         else:
-            damaged["density"] = {**header["density"], "kind": "vamp"}
+            damaged["density"] = {**header["density"], "name": "vamp"}
         write_tensor_file(tmp_path / "damaged.safetensors", "model", damaged, values)
         with pytest.raises((ModelFileError, InvalidInputError)):
             isthmus.load(tmp_path / "damaged.safetensors")
@@ -89,14 +89,16 @@ def test_samples_are_kept_by_a_file(tmp_path):
     assert not hasattr(model.fit(digits()), "density_")
 
 
-@pytest.mark.parametrize("options", ["prior_options", "latent_options"])
-def test_a_file_that_claims_a_billion_layers(options, tmp_path):
+@pytest.mark.parametrize("part", ["prior", "latent"])
+def test_a_file_that_claims_a_billion_layers(part, tmp_path):
     model = VariationalAutoencoder(
         latent_dim=2, prior="flow", posterior="flow", max_epochs=1, random_state=0
     )
     model.fit(digits()[:50]).save(tmp_path / "model.safetensors")
     header, tensors = read_tensor_file(tmp_path / "model.safetensors", "model")
-    header["architecture"][options]["n_layers"] = 10**9
+    latent = header["architecture"]["latent"]["options"]
+    prior = latent["prior"]["part"]["options"]
+    {"prior": prior, "latent": latent}[part]["n_layers"] = 10**9
     write_tensor_file(tmp_path / "damaged.safetensors", "model", header, tensors)
     with pytest.raises(ModelFileError, match="fewer weights than layers"):
         isthmus.load(tmp_path / "damaged.safetensors")
@@ -123,6 +125,11 @@ def test_every_member_can_sample_after_it(name):
     sample = model.sample(3, random_state=0)
     assert sample.shape == (3, 64)
     assert np.isfinite(sample).all()
+    # From the density, also where there is a prior or a chain.
+    codes = model.density_.sample(3, torch.Generator().manual_seed(0)).numpy()
+    if name == "hyperspherical":  # a density knows nothing of the sphere
+        codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    np.testing.assert_allclose(sample, model.inverse_transform(codes), rtol=1e-4, atol=1e-5)
 
 
 def test_a_denoiser_has_its_chain_until_then():

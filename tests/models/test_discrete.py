@@ -78,7 +78,8 @@ def test_the_temperature_falls_and_early_stopping_waits():
     ).fit(X)  # fmt: skip
     assert model.n_iter_ > 12
     assert model.module_.latent.temperature == pytest.approx(0.4)
-    schedule = model._annealing(40)
+    choices = model.describe_data(model.check_data(X, reset=True), None)[2]
+    schedule = choices.annealing(40)
     assert (schedule.at(0), schedule.at(12)) == (1.0, 0.4)
 
 

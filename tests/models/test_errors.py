@@ -510,7 +510,7 @@ def test_a_nested_parameter_is_refused_in_one_line():
 
 def test_parameters_of_one_estimator_are_not_those_of_another():
     check(lambda: Autoencoder(beta=2.0), "beta")
-    check(lambda: VariationalAutoencoder(corruption="masking"), "corruption")
+    check(lambda: VariationalAutoencoder(walk_back_steps=2), "walk_back_steps")
 
 
 def test_positional_arguments_are_refused():

@@ -103,7 +103,7 @@ def test_sparse_defaults():
     model = SparseAutoencoder(max_epochs=1).fit(train[:100])
     assert model.latent_dim_ == 128
     assert model.architecture_.hidden == ()
-    assert model.architecture_.latent_activation == "relu"
+    assert model.architecture_.latent.options["activation"] == "relu"
 
 
 # Denoising ---------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def test_conditional_images():
     X = train[:200].reshape(-1, 8, 8)
     model = VariationalAutoencoder(conditional=True, latent_dim=2, max_epochs=1, random_state=0)
     model.fit(X, y[:200])
-    assert model.architecture_.network == "convolutional"
+    assert model.architecture_.network.name == "convolutional"
     assert model.sample(3, y=[1, 2, 3], random_state=0).shape == (3, 8, 8)
 
 

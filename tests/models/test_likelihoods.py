@@ -79,7 +79,7 @@ def test_a_mixed_table_is_all_amounts_where_the_rule_knows_one_kind(name):
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in SQUARED_ERROR])
 def test_every_column_of_a_mixed_table_has_its_own(name):
     model = ESTIMATORS[name](**QUICK, tied_weights=False).fit(MIXED)
-    gaussian = ESTIMATORS[name]._gaussian
+    gaussian = ESTIMATORS[name]().value_defaults(["real"]).gaussian
     assert model.likelihood_ == "mixed"
     assert model.architecture_.likelihood == [
         (gaussian, [0, 3]),

@@ -67,7 +67,7 @@ def test_fit_save_and_load(name, tmp_path):
     before, modes = state(networks), [n.training for n in networks]
     model = ESTIMATORS[name](network=networks, max_epochs=3, random_state=0, **extra).fit(X)
     assert model.latent_dim_ == 3
-    assert model.architecture_.network == "custom"
+    assert model.architecture_.network.name == "custom"
     # The user's modules are a template: they are neither trained nor put in another mode.
     assert same(state(networks), before)
     assert [n.training for n in networks] == modes

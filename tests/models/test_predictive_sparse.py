@@ -13,7 +13,7 @@ from sklearn.decomposition import SparseCoder
 from isthmus import PredictiveSparseDecomposition, load
 from isthmus.errors import InvalidInputError
 from isthmus.models import untrained
-from isthmus.nn.sparse_inference import sparse_objective
+from isthmus.nn.modules.sparse_inference import sparse_objective
 
 X = (load_digits().data / 16).astype(np.float32)
 X = X[np.random.default_rng(0).permutation(len(X))]

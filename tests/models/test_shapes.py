@@ -38,8 +38,8 @@ def test_codes_and_data_have_the_shapes_they_should(shape, name):
     assert model.architecture_.module_shape == inside
     # One sigmoid layer with tied weights is what a contractive autoencoder is; a sparse one has no
     # hidden layers either.
-    dense = name in ("contractive", "sparse") or ESTIMATORS[name]._dense_only
-    assert model.architecture_.network == ("dense" if dense else network)
+    dense = name in ("contractive", "sparse") or ESTIMATORS[name].dense_only
+    assert model.architecture_.network.name == ("dense" if dense else network)
     codes = model.transform(X)
     assert codes.shape == (20, 3)
     for back in (model.reconstruct(X), model.inverse_transform(codes)):
@@ -108,7 +108,7 @@ def test_named_network_and_sizes_are_obeyed():
     dense.fit(X)
     assert dense.architecture_.hidden == (7,)
     linear = Autoencoder(latent_dim=2, hidden_layer_sizes=(), max_epochs=1).fit(X)
-    assert linear.architecture_.network == "dense"
+    assert linear.architecture_.network.name == "dense"
     assert linear.n_parameters_ == 256 * 2 + 2 + 2 * 256 + 256
 
 
@@ -116,7 +116,7 @@ def test_sizes_may_be_numpy_arrays():
     X = RNG.normal(size=(20, 16, 16))
     for given in (np.array([7, 5]), np.array([8])):
         model = Autoencoder(latent_dim=2, hidden_layer_sizes=given, max_epochs=1).fit(X)
-        assert model.architecture_.network == "dense"
+        assert model.architecture_.network.name == "dense"
         assert model.architecture_.hidden == tuple(given)
 
 

@@ -101,8 +101,9 @@ def test_a_fit_follows_it_and_judges_every_epoch_with_k():
     ids=str,
 )
 def test_what_the_parameters_come_to(settings, expected):
-    model = make(**settings, max_epochs=1).fit(X)
-    assert model._annealing(8) == expected
+    model = make(**settings, max_epochs=1)
+    choices = model.describe_data(model.check_data(X, reset=True), None)[2]
+    assert choices.annealing(8) == expected
 
 
 def test_early_stopping_waits_for_it():

@@ -147,15 +147,23 @@ def test_what_cannot_be_stacked_is_refused():
 
 
 def test_features_for_a_classifier_in_a_pipeline():
+    """On average over seeds: the score of one run moves by 0.02."""
     X, held_out, y, y_test = digits()
-    features = StackedAutoencoder(
-        hidden_layer_sizes=(100,), latent_dim=60, fine_tuning=False, max_epochs=30, random_state=0
-    )
-    ours = make_pipeline(features, LinearSVC()).fit(X, y).score(held_out, y_test)
-    codes = untrained(features, X)
-    control = LinearSVC().fit(codes.transform(X), y).score(codes.transform(held_out), y_test)
-    assert ours > 0.9
-    assert ours > control + 0.05
+    gains = []
+    for seed in range(3):
+        features = StackedAutoencoder(
+            hidden_layer_sizes=(100,),
+            latent_dim=60,
+            fine_tuning=False,
+            max_epochs=30,
+            random_state=seed,
+        )
+        ours = make_pipeline(features, LinearSVC()).fit(X, y).score(held_out, y_test)
+        codes = untrained(features, X)
+        control = LinearSVC().fit(codes.transform(X), y).score(codes.transform(held_out), y_test)
+        assert ours > 0.88
+        gains.append(ours - control)
+    assert np.mean(gains) > 0.05
 
 
 def test_parameters_of_the_layer_are_searched():
@@ -173,6 +181,14 @@ def test_parameters_of_the_layer_are_searched():
     name = "stackedautoencoder__layer__corruption_level"
     search = GridSearchCV(pipeline, {name: [0.1, 0.5]}, cv=2).fit(X[:300], y[:300])
     assert search.best_params_[name] in (0.1, 0.5)
+    # Each value gives a network of its own, and what is refitted is the one of the best.
+    codes = [
+        clone(pipeline).set_params(**{name: level}).fit(X[:300], y[:300])[0].transform(X[:9])
+        for level in (0.1, 0.5)
+    ]
+    assert (codes[0] != codes[1]).any()
+    best = (0.1, 0.5).index(search.best_params_[name])
+    np.testing.assert_array_equal(search.best_estimator_[0].transform(X[:9]), codes[best])
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "selu"])

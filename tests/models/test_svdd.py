@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -21,16 +21,18 @@ import isthmus
 from isthmus import Autoencoder, DeepSVDD
 from isthmus.errors import CollapseWarning, InvalidInputError, ModelFileError
 from isthmus.models import ESTIMATORS, untrained
-from isthmus.models.architecture import Architecture, build
+from isthmus.models.base.architecture import Architecture, build
+from isthmus.models.base.choices import Recipe
 from isthmus.nn import (
     AutoencoderModule,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Dense,
     OneClassModule,
+    Spec,
     UnbiasedModule,
 )
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 from isthmus.training import backpropagation
 
 
@@ -206,7 +208,7 @@ def test_pretraining_is_that_of_an_autoencoder_of_the_same_architecture():
     model = DeepSVDD(**settings, pretraining_epochs=12, max_epochs=1).fit(train)
     assert model.autoencoder_.n_iter_ == 12
     assert model.n_iter_ == 1
-    assert model.autoencoder_.architecture_.kind == "unbiased"
+    assert model.autoencoder_.architecture_.module.name == "unbiased"
     assert model.autoencoder_.history_["loss"][-1] < model.autoencoder_.history_["loss"][0]
     assert model.module_.encoder is model.autoencoder_.module_.encoder
     assert biases(model.module_) == []
@@ -378,6 +380,39 @@ def test_the_same_seed_gives_the_same_bytes_and_globals_are_left_alone():
     np.testing.assert_array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
 
 
+def test_its_codes_are_those_of_its_encoder_and_come_in_the_container_of_the_data(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    model = DeepSVDD(latent_dim=3, scaling=None, max_epochs=2, random_state=0).fit(X)
+    codes = model.transform(X)
+    assert (type(codes), codes.dtype, codes.shape) == (np.ndarray, np.float32, (60, 3))
+    with torch.no_grad():
+        expected = model.module_.encoder(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(codes, expected, rtol=1e-5, atol=1e-6)
+    # The trained encoder, and not the one that was pretrained.
+    distances = np.square(codes - model.centre_).sum(1)
+    np.testing.assert_allclose(distances, -model.score_samples(X), rtol=1e-4)
+    names = list(model.get_feature_names_out())
+    assert names == ["deepsvdd0", "deepsvdd1", "deepsvdd2"]
+    tensor = model.transform(torch.from_numpy(X))
+    assert torch.equal(tensor, torch.from_numpy(codes))
+    model.save(tmp_path / "model.safetensors")
+    loaded = isthmus.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.transform(X), codes)
+    np.testing.assert_array_equal(loaded.fit_transform(X), codes)
+    frame = pd.DataFrame(X, columns=list("abcd"), index=np.arange(60) + 5)
+    of_frames = clone(model).fit(frame)
+    given = of_frames.transform(frame)
+    assert list(given.columns) == names
+    assert given.index.equals(frame.index)
+    np.testing.assert_array_equal(given, codes)
+    assert isinstance(of_frames.set_output(transform="default").transform(frame), np.ndarray)
+    assert list(model.set_output(transform="pandas").transform(X).columns) == names
+    with pytest.raises(InvalidInputError, match="expected"):
+        model.transform(X * np.nan)
+    with pytest.raises(NotFittedError):
+        DeepSVDD().transform(X)
+
+
 def test_pickle_clone_frames_and_tensors():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
     model = DeepSVDD(max_epochs=2, random_state=0).fit(X)
@@ -409,7 +444,7 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
 
     path = tmp_path / "fit.ckpt"
     with monkeypatch.context() as patch:
-        patch.setattr("isthmus.models.trained.backpropagation", stop)
+        patch.setattr("isthmus.models.base.fitting.Recipe", partial(Recipe, rule=stop))
         with pytest.raises(Stop):
             DeepSVDD(**settings, checkpoint=path).fit(X)
     assert path.with_name("fit.ckpt.autoencoder").exists()
@@ -469,7 +504,11 @@ def test_a_file_whose_parts_do_not_fit_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"likelihood": "foo"}, {"network": "lstm", "hidden": []}, {"likelihood": ["foo"] * 5}],
+    [
+        {"likelihood": "foo"},
+        {"network": Spec("lstm").to_json(), "hidden": []},
+        {"likelihood": ["foo"] * 5},
+    ],
 )
 def test_what_a_file_asks_for_in_vain_is_no_fault_of_the_arguments(tmp_path, change):
     X = np.random.default_rng(0).normal(size=(60, 5))
@@ -481,7 +520,7 @@ def test_what_a_file_asks_for_in_vain_is_no_fault_of_the_arguments(tmp_path, cha
     write_tensor_file(path, "model", header, tensors)
     with pytest.raises(ModelFileError, match=r"m\.safetensors is damaged"):
         isthmus.load(path)
-    header["architecture"] |= {"network": "custom", "likelihood": "gaussian"}
+    header["architecture"] |= {"network": Spec("custom").to_json(), "likelihood": "gaussian"}
     write_tensor_file(path, "model", header, tensors)
     with pytest.raises(InvalidInputError, match=r"load\(path, network="):
         isthmus.load(path)

@@ -131,7 +131,7 @@ def test_every_gradient_learns(gradient):
         latent_dim=4,
         gradient=gradient,
         n_groups=groups,
-        max_epochs=15,
+        max_epochs=25,
         learning_rate=3e-3,
         batch_size=32,
         random_state=0,

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn import AutoencoderModule, Dense, GaussianNoise, Masking, SaltAndPepper
-from isthmus.nn.corruption import corruption_from_json, corruption_to_json
+from isthmus.nn import (
+    CORRUPTIONS,
+    AutoencoderModule,
+    Dense,
+    GaussianNoise,
+    Masking,
+    SaltAndPepper,
+    Spec,
+)
 
 ALL = [GaussianNoise(0.5), GaussianNoise(2.0, clip=(0, 1)), Masking(0.4), SaltAndPepper(0.4)]
 N = 200_000
@@ -157,17 +164,19 @@ def test_impossible_corruptions(make, name):
         make()
 
 
+def made_again(corruption):
+    stored = json.loads(json.dumps(corruption.spec.to_json()))
+    return CORRUPTIONS.make(Spec.from_json(stored))
+
+
 @pytest.mark.parametrize("corruption", ALL, ids=repr)
 def test_json_and_back(corruption):
-    stored = json.loads(json.dumps(corruption_to_json(corruption)))
-    assert corruption_from_json(stored) == corruption
-    older = {"name": stored["part"], "fields": stored["fields"]}  # of a chain, in older files
-    assert corruption_from_json(older) == corruption
+    assert made_again(corruption) == corruption
 
 
 def test_json_of_other_numbers():
     numpy = GaussianNoise(np.float32(0.5), clip=np.array([0, 1]))
-    assert corruption_from_json(corruption_to_json(numpy)) == GaussianNoise(0.5, clip=(0, 1))
+    assert made_again(numpy) == GaussianNoise(0.5, clip=(0, 1))
     torchs = Masking(torch.tensor(0.25))
-    assert json.dumps(corruption_to_json(torchs)["fields"]) == '{"probability": 0.25}'
-    assert corruption_to_json(lambda x, generator: x) is None
+    assert json.dumps(torchs.spec.to_json()["options"]) == '{"probability": 0.25}'
+    assert CORRUPTIONS.name_of(lambda x, generator: x) is None

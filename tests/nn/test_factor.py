@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from isthmus.nn import Critic, Dense, FactorModule, GaussianLatent, Matched
-from isthmus.nn.factor import shuffle_columns
+from isthmus.nn.modules.factor import shuffle_columns
 from isthmus.training import TrainingConfig, adversarial, train
 
 COEFFICIENTS = {"code_critic": 0.0, "total_correlation": 0.0}

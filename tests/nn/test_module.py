@@ -27,7 +27,7 @@ from isthmus.nn import (
     Mixed,
     TopK,
 )
-from isthmus.nn.shapes import check_shapes
+from isthmus.nn.modules.shapes import check_shapes
 
 
 def generator(seed=0):

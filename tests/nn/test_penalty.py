@@ -24,7 +24,7 @@ from isthmus.nn import (
     KLSparsity,
     TopK,
 )
-from isthmus.nn.penalty import has_closed_form
+from isthmus.nn.penalties.contraction import has_closed_form
 
 F64 = torch.float64
 CLOSED = ["sigmoid", "tanh", "relu", "identity"]

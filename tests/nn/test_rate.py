@@ -8,12 +8,14 @@ import torch
 from isthmus.errors import InvalidInputError
 from isthmus.nn import (
     AutoencoderModule,
+    Batch,
     Capacity,
     Dense,
     Deterministic,
     FreeBits,
     GaussianLatent,
     MixturePrior,
+    Record,
 )
 from isthmus.training import CapacitySchedule
 
@@ -61,7 +63,10 @@ def test_the_schedule_moves_the_training_target_alone():
     assert [schedule.at(epoch) for epoch in range(6)] == [0, 2, 4, 6, 8, 8]
     schedule(net, 1)
     h = torch.zeros(2, 6, dtype=torch.float64)
-    terms = {mode: net.train(mode).penalty_terms(h, h[:, :3], h=h) for mode in (True, False)}
+    terms = {
+        mode: net.train(mode).penalty_terms(Record(Batch(h), seen=h, z=h[:, :3], h=h))
+        for mode in (True, False)
+    }
     assert float(terms[True]["capacity"]) == 2
     assert float(terms[False]["capacity"]) == 8
     assert CapacitySchedule(8.0, 0).at(0) == 8

@@ -213,7 +213,7 @@ def test_unusable_shapes_are_refused():
 # As estimators ------------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)
-RECURRENT = [name for name, cls in ESTIMATORS.items() if not cls._dense_only]
+RECURRENT = [name for name, cls in ESTIMATORS.items() if not cls.dense_only]
 # Contractive and sparse ones have no hidden layers, or tied ones, unless they are told to.
 OWN = {"contractive": {"hidden_layer_sizes": (8,), "tied_weights": False}, "sparse": {}}
 OWN["sparse"] = {"hidden_layer_sizes": (8,)}
@@ -235,7 +235,7 @@ def test_every_member_of_the_family(name, network, tmp_path):
     holes = X.copy()
     holes[::5, 3, 1] = np.nan
     model.fit(holes)
-    assert model.architecture_.network == network
+    assert model.architecture_.network.name == network
     assert model.architecture_.hidden == ((8,) if name in OWN else (64,))
     assert model.architecture_.channels == ()
     codes = model.transform(holes)

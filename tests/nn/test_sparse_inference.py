@@ -11,7 +11,7 @@ from sklearn.decomposition import SparseCoder
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn import fista
-from isthmus.nn.sparse_inference import duality_gap, largest_eigenvalue, sparse_objective
+from isthmus.nn.modules.sparse_inference import duality_gap, largest_eigenvalue, sparse_objective
 
 
 def problem(seed, n=12, d=10, k=16):

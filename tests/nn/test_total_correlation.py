@@ -131,7 +131,7 @@ def test_chunks_without_gradient_give_what_one_piece_gives(name, monkeypatch):
     z = module().latent(h, generator(7))
     penalty = TotalCorrelation(80, name)
     whole = penalty(module(), None, z, None, h)
-    monkeypatch.setattr("isthmus.nn.total_correlation._VALUES", 2000)
+    monkeypatch.setattr("isthmus.nn.penalties.total_correlation._VALUES", 2000)
     with torch.no_grad():
         torch.testing.assert_close(penalty(module(), None, z, None, h), whole)
 

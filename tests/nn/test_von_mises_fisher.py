@@ -10,7 +10,7 @@ from scipy.stats import kstest
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn import AutoencoderModule, Dense, VonMisesFisher
-from isthmus.nn.sphere import polar_angle, polar_moments
+from isthmus.nn.latent.sphere import polar_angle, polar_moments
 
 F64 = torch.float64
 KAPPA = np.array([0.01, 0.1, 1.0, 3.0, 10.0, 50.0, 300.0, 3000.0, 1e5])

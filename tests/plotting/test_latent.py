@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from sklearn.decomposition import PCA
 
 from isthmus.errors import InvalidInputError
@@ -85,8 +85,38 @@ def test_two_samples_of_many_codes_and_equal_codes_are_drawn():
     assert (points(latent_map(np.ones((4, 3)))) == 0).all()
 
 
+# Linear RGB as people see it (G. M. Machado et al. 2009, doi:10.1109/TVCG.2009.113, table 1), and
+# the distance in CIELAB that two colours have at least; 2.3 is just noticeable.
+SEEN_BY = {
+    "most people": (np.eye(3), 15),
+    "protanopes": (
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+         [-0.003882, -0.048116, 1.051998]], 15),
+    "deuteranopes": (
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+         [-0.011820, 0.042940, 0.968881]], 15),
+    "tritanopes": (
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+         [0.004733, 0.691367, 0.303900]], 15),
+}  # fmt: skip
+
+
+def lab(linear):
+    """Return CIELAB coordinates of linear sRGB colours, under D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = linear @ np.array(to_xyz).T / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+
+
 def test_the_ten_colours_differ():
     assert len(set(PALETTE)) == 10
+    rgb = np.array([to_rgb(colour) for colour in PALETTE])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for matrix, least in SEEN_BY.values():
+        seen = lab(np.clip(linear @ np.array(matrix).T, 0, 1))
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=2)
+        assert apart[~np.eye(10, dtype=bool)].min() > least
 
 
 @pytest.mark.parametrize(

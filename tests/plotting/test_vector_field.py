@@ -36,8 +36,15 @@ def test_truth_and_estimate_share_a_scale_and_have_a_legend():
 
 
 def test_zero_vectors_and_one_point_are_drawn():
-    vector_field(POINTS, 0 * VECTORS)
-    vector_field([[1.0, 1.0]], [[0.0, 2.0]]).canvas.draw()
+    for points, vectors in ((POINTS, 0 * VECTORS), ([[1.0, 1.0]], [[0.0, 2.0]])):
+        figure = vector_field(points, vectors)
+        figure.canvas.draw()
+        (drawn,) = quivers(figure)
+        np.testing.assert_array_equal(drawn.XY, points)
+        np.testing.assert_array_equal(np.column_stack([drawn.U, drawn.V]), vectors)
+        assert 0 < drawn.scale < np.inf
+        axes = figure.axes[0]  # every point is in the picture
+        assert all(axes.viewLim.contains(*point) for point in points)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from isthmus.nn import (
     Losses,
     Matched,
 )
-from isthmus.nn.critic import convincing, gradient_penalty, telling_apart
+from isthmus.nn.modules.critic import convincing, gradient_penalty, telling_apart
 from isthmus.training import (
     Batch,
     Checkpoint,
@@ -80,7 +80,7 @@ def test_each_half_step_moves_its_own_parameters_alone(optimizer):
     state = new_state(module, config)
     state.optimizer = Watching(state.optimizer)
     for seed in range(3):
-        adversarial(state, Batch(rows(32, seed), None))
+        adversarial(state, Batch(rows(32, seed)))
     critics = {name for name in state_of(module) if name.startswith("critic.")}
     assert seen == [set(state_of(module)) - critics, critics] * 3
     assert all(parameter.requires_grad for parameter in module.parameters())
@@ -95,9 +95,8 @@ def test_it_is_the_two_steps_one_would_write():
     own = [*theirs.encoder.parameters(), *theirs.decoder.parameters()]
     settings = {"lr": 1e-3, "betas": (0.5, 0.999), "fused": True}
     first, second = (torch.optim.Adam(part, **settings) for part in (own, critics))
-    noise = generator(1)
     for seed in range(4):
-        batch = Batch(rows(32, seed), None)
+        batch, noise = Batch(rows(32, seed), noise=generator(seed)), generator(seed)
         losses = adversarial(state, batch)
         expected = theirs.losses(batch.x, generator=noise)
         theirs.zero_grad()
@@ -117,7 +116,7 @@ def test_what_the_user_has_frozen_stays_frozen():
     module.decoder.requires_grad_(False)
     before = state_of(module)
     state = new_state(module, TrainingConfig())
-    adversarial(state, Batch(rows(), None))
+    adversarial(state, Batch(rows()))
     assert not any(name.startswith("decoder.") for name in moved(before, state_of(module)))
     assert not any(parameter.requires_grad for parameter in module.decoder.parameters())
 
@@ -126,14 +125,14 @@ def test_an_error_in_the_middle_leaves_everything_trainable():
     module = make()
     state = new_state(module, TrainingConfig())
     with pytest.raises(RuntimeError):
-        adversarial(state, Batch(torch.zeros(3, 5), None))
+        adversarial(state, Batch(torch.zeros(3, 5)))
     assert all(parameter.requires_grad for parameter in module.parameters())
 
 
 def test_the_gradient_of_each_half_is_clipped():
     module = make()
     state = new_state(module, TrainingConfig(gradient_clip=1e-3))
-    adversarial(state, Batch(rows(), None))
+    adversarial(state, Batch(rows()))
     critics = list(module.critic.parameters())
     norm = torch.cat([p.grad.flatten() for p in critics]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
@@ -143,7 +142,7 @@ def test_the_gradient_of_each_half_is_clipped():
 def test_bfloat16():
     module = make()
     state = new_state(module, TrainingConfig(autocast=True))
-    losses = adversarial(state, Batch(rows(), None))
+    losses = adversarial(state, Batch(rows()))
     assert {loss.dtype for loss in losses.values()} == {torch.float32}
     assert all(torch.isfinite(loss) for loss in losses.values())
 
@@ -243,13 +242,17 @@ class Line(CriticisedModule):
     def made(self, x, generator):
         return self.mean + self.spread * torch.empty_like(x).normal_(generator=generator)
 
-    def losses(self, x, condition=None, generator=None):
-        return Losses(reconstruction=convincing(self.critic["data"](self.made(x, generator))))
+    def run(self, batch):
+        return self.observe(batch)
 
-    def critic_losses(self, x, condition=None, generator=None):
-        critic = self.critic["data"]
+    def terms(self, record):
+        made = self.made(record.batch.x, record.batch.noise)
+        return Losses(reconstruction=convincing(self.critic["data"](made)))
+
+    def critic_terms(self, record):
+        critic, x = self.critic["data"], record.batch.x
         with torch.no_grad():
-            made = self.made(x, generator)
+            made = self.made(x, record.batch.noise)
         return Losses(
             code_critic=telling_apart(critic(x), critic(made)),
             gradient_penalty=0.1 * gradient_penalty(critic, x),

@@ -1,6 +1,7 @@
 """A fit that is interrupted and resumed against the same fit in one go: equal to the last bit."""
 
 import copy
+import dataclasses
 import math
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import isthmus
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.nn import (
     L1,
@@ -18,7 +20,7 @@ from isthmus.nn import (
     Masking,
     TiedDense,
 )
-from isthmus.tensorfile import read_header, read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_header, read_tensor_file, write_tensor_file
 from isthmus.training import (
     Checkpoint,
     TrainingConfig,
@@ -164,7 +166,7 @@ def everything_of(module, state):
     return (
         {name: tensor.clone() for name, tensor in module.state_dict().items()},
         {f"{i}.{name}": value for i, part in optimizer.items() for name, value in part.items()},
-        {"generator": state.generator.get_state(), "shuffler": state.shuffler.get_state()},
+        {"seed": torch.tensor(state.seed)},
         dict(state.best),
         records,
         [
@@ -318,6 +320,39 @@ def test_without_held_out_rows(tmp_path):
     assert_same(everything_of(*fit("everything", path, validation=False)), expected)
 
 
+# Another max_epochs -------------------------------------------------------------------------------
+
+
+def longer(path, epochs, record=None):
+    module, settings = everything(), config(max_epochs=epochs, early_stopping=False)
+    settings = dataclasses.replace(settings, learning_rate_schedule="cosine")
+    return train(
+        module,
+        X,
+        config=settings,
+        checkpoint=Checkpoint(path, "the fit", 0.0),
+        before_epoch=None if record is None else lambda state: record.append(state.epoch),
+    )
+
+
+@pytest.mark.parametrize(("first", "second"), [(4, 7), (7, 4)])
+def test_another_length_is_taken_up_by_the_new_schedule_and_said_once(tmp_path, first, second):
+    path, epochs = tmp_path / "fit.checkpoint", []
+    longer(path, first)
+    with pytest.warns(UserWarning, match=f"max_epochs={first}; it goes on .* of {second}") as found:
+        state = longer(path, second, epochs)
+    assert len(found) == 1
+    assert epochs == list(range(first, second))
+    assert (state.epoch, state.outcome) == (max(first, second), "epochs")
+    expected = [  # per step, by the new schedule: the rates of the last step of each new epoch
+        0.05 * (1 + math.cos(math.pi * (5 * epoch - 1) / (5 * second))) / 2
+        for epoch in range(first + 1, second + 1)
+    ]
+    assert state.history["learning_rate"][first:] == pytest.approx(expected)
+    if second > first:
+        longer(path, second)  # from now on it is a fit of the new length: nothing is said
+
+
 # When it is written -------------------------------------------------------------------------------
 
 
@@ -392,8 +427,8 @@ def test_a_checkpoint_of_another_network_is_refused(written):
         lambda header, tensors: header.pop("history"),
         lambda header, tensors: header.pop("waited"),
         lambda header, tensors: header.update(history=None),
-        lambda header, tensors: tensors.pop("shuffler"),
-        lambda header, tensors: tensors.update(generator=torch.zeros(3)),
+        lambda header, tensors: header.pop("data"),
+        lambda header, tensors: header.pop("max_epochs"),
         lambda header, tensors: tensors.pop("module.decoder.layers.0.weight"),
         lambda header, tensors: tensors.update({"optimizer.x.step": torch.zeros(())}),
     ],
@@ -406,6 +441,23 @@ def test_a_whole_file_with_the_wrong_content_is_refused(written, change):
     with pytest.raises(ModelFileError, match="cannot be resumed from") as caught:
         fit("everything", written)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"format": None}, {"format": 3, "version": "9.9"}])
+def test_a_checkpoint_of_another_format_is_refused_in_one_line(written, change):
+    """The first format had no number."""
+    header, tensors = read_tensor_file(written, "checkpoint")
+    assert header["format"] == 2
+    assert header["version"] == isthmus.__version__
+    kind = header.pop("kind")
+    header = {k: v for k, v in (header | change).items() if v is not None}
+    write_tensor_file(written, kind, header, tensors)
+    content = written.read_bytes()
+    expected = f"of format {change['format'] or 1}, .* reads format 2: delete the file"
+    with pytest.raises(ModelFileError, match=expected) as caught:
+        fit("everything", written)
+    assert "\n" not in str(caught.value)
+    assert written.read_bytes() == content
 
 
 def test_a_model_file_is_no_checkpoint(tmp_path):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from isthmus.tensorfile import read_header
+from isthmus.storage.container import read_header
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the test forks processes")
 

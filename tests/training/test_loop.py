@@ -20,12 +20,12 @@ from isthmus.nn import (
     GaussianLatent,
     Masking,
 )
+from isthmus.nn.noise import seed_of
 from isthmus.training import (
     Batch,
     TrainingConfig,
     Warmup,
     backpropagation,
-    batches,
     evaluate,
     new_state,
     train,
@@ -83,15 +83,14 @@ def test_training_is_the_loop_one_would_write_bit_for_bit(make, n):
     state = train(ours, x, config=config)
 
     optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-3, fused=True)
-    noise, shuffler = generator(seed + 1), generator(seed + 2)
     history = []
-    for _ in range(epochs):
+    for epoch in range(epochs):
         theirs.train()
-        order = torch.randperm(n, generator=shuffler)
+        order = torch.randperm(n, generator=generator(seed_of(seed, epoch)))
         parts = [order[:32], order[32:64], order[64:]] if n < 100 else order.split(32)
         total = 0.0
-        for part in parts:
-            losses = theirs.losses(x[part], generator=noise)
+        for number, part in enumerate(parts):
+            losses = theirs.losses(x[part], generator=generator(seed_of(seed, epoch, number)))
             loss = sum(losses.values())
             optimizer.zero_grad()
             loss.backward()
@@ -155,26 +154,7 @@ def test_a_condition_follows_its_rows():
     assert error < 0.01 * x.var()
 
 
-# Batches ------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=300, deadline=None)
-@given(n=st.integers(1, 200), size=st.integers(1, 70), seed=st.integers(0, 100))
-def test_every_row_is_seen_exactly_once_an_epoch(n, size, seed):
-    shuffler = generator(seed)
-    parts = list(batches(n, size, shuffler))
-    order = torch.cat(parts)
-    assert sorted(order.tolist()) == list(range(n))
-    assert torch.equal(order, torch.randperm(n, generator=generator(seed)))
-    sizes = [len(part) for part in parts]
-    if n > 1 and size > 1:
-        assert min(sizes) >= 2  # batch normalisation has no variance of one
-    assert all(s == size for s in sizes[:-1])
-    assert 1 <= sizes[-1] <= size + 1
-    if n % size != 1 or size == 1 or n == 1:
-        assert len(parts) == math.ceil(n / size)
-    if n > 20:  # the next epoch has another order
-        assert not torch.equal(torch.cat(list(batches(n, size, shuffler))), order)
+# Batches: see test_batches.py ---------------------------------------------------------------------
 
 
 def test_the_step_gets_every_row_and_its_losses_are_averaged_by_rows():
@@ -184,7 +164,7 @@ def test_the_step_gets_every_row_and_its_losses_are_averaged_by_rows():
         seen.extend(batch.x[:, 0].tolist())
         sizes.append(len(batch.x))
         state.module.zero_grad()
-        losses = state.module.losses(batch.x, generator=state.generator)
+        losses = state.module.losses(batch.x, generator=batch.noise)
         return type(losses)(reconstruction=batch.x[:, 0].mean())
 
     config = TrainingConfig(max_epochs=2, **QUIET)
@@ -207,7 +187,7 @@ def test_a_step_of_ones_own_replaces_the_rule():
         assert isinstance(batch, Batch)
         assert state.module.training
         calls.append(state.steps)
-        losses = state.module.losses(batch.x, batch.condition, state.generator)
+        losses = state.module.losses(batch.x, batch.condition, batch.noise)
         gradients = torch.autograd.grad(losses.total, list(state.module.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(state.module.parameters(), gradients, strict=True):
@@ -363,7 +343,7 @@ def test_cosine_falls_to_zero_over_all_steps(n):
         early_stopping=False,
     )
     rates, state = recorded_rates(config, n)
-    total = 5 * len(list(batches(n, 32, generator())))
+    total = 5 * (math.ceil(n / 32) - (n % 32 == 1))
     assert len(rates) == total == state.steps
     expected = [0.05 * (1 + math.cos(math.pi * step / total)) for step in range(total)]
     assert rates == pytest.approx(expected)
@@ -500,7 +480,9 @@ def test_evaluation_leaves_no_trace():
     assert same(state_of(module), before)
     assert torch.equal(torch.get_rng_state(), random)
     quiet = copy.deepcopy(module).eval()
-    noise = quiet.losses(x, generator=generator(1))  # without corruption and dropout
+    noise = quiet.losses(
+        x, generator=generator(seed_of(1, -1, 0))
+    )  # without corruption and dropout
     assert first.keys() == noise.keys()
     assert evaluate(module, x, seed=1)["reconstruction"].item() == pytest.approx(
         noise["reconstruction"].item(), rel=1e-5
@@ -537,8 +519,7 @@ def test_new_state_is_the_state_before_the_first_step():
     config = TrainingConfig(seed=5, gradient_clip=2.0, autocast=True)
     state = new_state(module, config)
     assert (state.epoch, state.steps, state.waited, state.outcome) == (0, 0, 0, "")
-    assert torch.equal(state.generator.get_state(), generator(6).get_state())
-    assert torch.equal(state.shuffler.get_state(), generator(7).get_state())
-    assert (state.gradient_clip, state.autocast) == (2.0, True)
+    assert (state.seed, state.gradient_clip, state.autocast) == (5, 2.0, True)
+    assert state.objective.module is state.module is module
     assert isinstance(module.latent, GaussianLatent)
     assert not isinstance(module.latent, Deterministic)

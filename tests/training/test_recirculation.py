@@ -47,7 +47,7 @@ def changes(module, x, regression=0.75):
     """Return what one step asks the optimiser for, as (V, c, W, b)."""
     module = copy.deepcopy(module)
     state = new_state(module, TrainingConfig(optimizer="sgd", learning_rate=1e-3))
-    recirculation(regression)(state, Batch(x, None))
+    recirculation(regression)(state, Batch(x))
     up, down = linears(module)
     return [-p.grad for p in (down.weight, down.bias, up.weight, up.bias)]
 
@@ -131,7 +131,7 @@ def test_nothing_goes_through_autograd(monkeypatch):
     with torch.autograd.graph.saved_tensors_hooks(refuse, refuse):  # nor is anything kept for it
         state = new_state(module, TrainingConfig())
         before = [p.detach().clone() for p in module.parameters()]
-        losses = recirculation()(state, Batch(data(dtype=torch.float32), None))
+        losses = recirculation()(state, Batch(data(dtype=torch.float32)))
     assert not losses["reconstruction"].requires_grad
     for old, new in zip(before, module.parameters(), strict=True):
         assert not torch.equal(old, new)
@@ -140,7 +140,7 @@ def test_nothing_goes_through_autograd(monkeypatch):
 def test_the_loss_is_that_of_the_module():
     module, x = make(double=False), data(dtype=torch.float32)
     expected = module.losses(x)["reconstruction"]
-    ours = recirculation()(new_state(module, TrainingConfig()), Batch(x, None))
+    ours = recirculation()(new_state(module, TrainingConfig()), Batch(x))
     torch.testing.assert_close(ours["reconstruction"], expected.detach())
 
 
@@ -176,14 +176,14 @@ def test_clipping_and_weight_decay_are_the_optimisers():
     x = data(dtype=torch.float32)
     module = make(double=False)
     state = new_state(module, TrainingConfig(gradient_clip=1e-3))
-    recirculation()(state, Batch(x, None))
+    recirculation()(state, Batch(x))
     norm = torch.cat([p.grad.flatten() for p in module.parameters()]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
     weights = []
     for decay in (0.0, 0.5):
         config = TrainingConfig(optimizer="adamw", weight_decay=decay, learning_rate=0.1)
         module = make(double=False)
-        recirculation()(new_state(module, config), Batch(x, None))
+        recirculation()(new_state(module, config), Batch(x))
         weights.append(module.encoder.linears[0].weight.detach())
     start = make(double=False).encoder.linears[0].weight
     torch.testing.assert_close(weights[0] - weights[1], 0.05 * start.detach())

@@ -148,10 +148,9 @@ def score(
     check_output(output, ())
     reading = Reading(target, drop, header, image_size, mode, key)
     if hasattr(estimator, "members_"):
-        from isthmus.cli.detect_score import score_rows, tell_unscored
+        from isthmus.applications.anomaly.files.scoring import score_rows
 
-        scored = score_rows(estimator, data, reading)
-        tell_unscored(scored, data)
+        scored = score_rows(estimator, data, reading.of_files())
         deliver(scored.scores, output, what="scores", columns=["score"], names=scored.names)
         return
     found = read_input(data, reading, estimator)

@@ -6,19 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from isthmus.cli import options
-from isthmus.cli.detect_options import SAVED, check_places, check_reading, check_use, suited
+from isthmus.cli.detect_options import SAVED, check_places, check_reading, check_use, unfitted
 from isthmus.cli.options import Reading
 from isthmus.cli.output import show_json, show_table
 from isthmus.cli.source import check_exists
 from isthmus.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from isthmus.cli.detect_result import Result
 
 __all__ = ["detect"]
 
@@ -175,30 +172,23 @@ def detect(
         },
         score=score,
         save=save,
+        false_alarm_rate=false_alarm_rate,
+        tail=tail,
     )
     if save is None and score is None:
         save = Path("detector.safetensors")
     check_places(output, report, save, [p for p in (train, score) if p is not None])
-    if tail == "pot" and false_alarm_rate is None:
-        raise InvalidInputError("--tail: pot needs the rate to extrapolate to, --false-alarm-rate")
     if false_alarm_rate is not None and contamination is not None:
         raise InvalidInputError(
             "--contamination: the line is drawn by it or by --false-alarm-rate; give one of them"
         )
 
-    from isthmus.cli.detect_fit import fit_detector, load_detector, redraw, unfitted
-    from isthmus.cli.detect_result import result_of
-    from isthmus.cli.detect_score import tell_unscored
-    from isthmus.cli.detect_words import describe_fit, rows_for_people
+    from isthmus.applications.anomaly.files import detect_files
 
-    seconds: dict[str, float] = {}
-    inputs = [path for path in (None if fitted else train, score) if path is not None]
-    check_reading(reading, inputs)
-    if fitted:
-        detector = load_detector(train)
-        redraw(detector, false_alarm_rate, tail)
-        n_rows = None
-    else:
+    of_files = reading.of_files(labels)
+    check_reading(of_files, [path for path in (None if fitted else train, score) if path])
+    detector = None
+    if not fitted:
         given = {
             "false_alarm_rate": false_alarm_rate,
             "contamination": contamination,
@@ -207,39 +197,34 @@ def detect(
             "random_state": seed,
         }
         detector = unfitted(model, settings or [], given)
-        n_rows = fit_detector(detector, train, suited(reading, train), labels, quiet, seconds)
-    if save is not None:
-        detector.save(save)
-    result: Result | None = None
-    if score is not None:
-        with _scoring(quiet) as progress:
-            result = result_of(
-                detector,
-                score,
-                suited(reading, score),
-                labels,
-                most=top,
-                same=score.resolve() == train.resolve(),
-                seconds=seconds,
-                progress=progress,
-            )
-        tell_unscored(result.scored, score)
-        if output is not None:
-            from isthmus.cli.detect_write import write
+    with _scoring(quiet) as progress:
+        detection = detect_files(
+            train,
+            score,
+            detector=detector,
+            reading=of_files,
+            false_alarm_rate=false_alarm_rate if fitted else None,
+            tail=tail or "conformal",
+            save=save,
+            most_reasons=top,
+            verbose=int(not quiet and sys.stderr.isatty()),
+            progress=progress,
+        )
+    if output is not None and detection.found is not None:
+        detection.found.write(output, alarms_only=alarms_only)
+    if report is not None:
+        from isthmus.plotting.detections import detection_report
 
-            write(output, result, alarms_only=alarms_only)
-        if report is not None:
-            from isthmus.cli.detect_report import detection_report
-
-            command = " ".join(sys.argv[1:]) if sys.argv[1:2] == ["detect"] else f"detect {train}"
-            detection_report(detector, result, train, command).write(report)
+        command = " ".join(sys.argv[1:]) if sys.argv[1:2] == ["detect"] else f"detect {train}"
+        detection_report(detection, command).write(report)
     files = {"detector": save, "output": output, "report": report}
-    found = describe_fit(detector, train, n_rows, seconds, files)
-    if result is not None:
-        found |= result.summary()
+    found = detection.summary()
+    found["files"] = {name: str(path) for name, path in files.items() if path is not None}
     if as_json:
         show_json(found)
     elif not quiet:
+        from isthmus.cli.detect_words import rows_for_people
+
         show_table("", rows_for_people(found))
 
 
@@ -253,6 +238,14 @@ def _scoring(quiet: bool) -> Iterator[Any]:
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows scored"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=None)
-        yield lambda done: shown.update(task, completed=done)
+    shown = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = shown.add_task("", total=None)
+
+    def show(done: int) -> None:
+        shown.start()  # not before: the fit has a bar of its own
+        shown.update(task, completed=done)
+
+    try:
+        yield show
+    finally:
+        shown.stop()

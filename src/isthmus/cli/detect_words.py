@@ -1,44 +1,15 @@
-"""What a detector is and what it found, as JSON and in words."""
+"""What a detector is and what it found, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isthmus.applications.anomaly.threshold import percent
 from isthmus.cli.output import readable_bytes
-from isthmus.cli.summary import calibration_in_words, percent, threshold_in_words
 
-if TYPE_CHECKING:
-    from isthmus.applications.anomaly import AnomalyDetector
-
-__all__ = ["describe_fit", "rows_for_people"]
-
-
-def describe_fit(
-    detector: AnomalyDetector,
-    train: Path,
-    n_rows: int | None,
-    seconds: Mapping[str, float],
-    files: Mapping[str, Path | None],
-) -> dict[str, Any]:
-    """Collect what the detector is; JSON can hold it."""
-    line, calibration = detector.threshold_, detector.calibration_
-    told = None if calibration is None else {"rows": len(calibration), "held_out": True}
-    if told is not None and calibration is not None:
-        told["held_out"] = calibration.held_out
-    line_json = None if line is None else line.to_json()
-    return {
-        "train": str(train),
-        "training_rows": n_rows,
-        "members": [type(member).__name__ for member in detector.members_],
-        "threshold": None
-        if line_json is None
-        else {**line_json, "said": threshold_in_words(line_json, told)},
-        "calibration": None if told is None else {**told, "said": calibration_in_words(told)},
-        "files": {name: str(path) for name, path in files.items() if path is not None},
-        "seconds": dict(seconds),
-    }
+__all__ = ["rows_for_people"]
 
 
 def rows_for_people(found: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -48,7 +48,7 @@ def diagnose(
     paths = [data] if train is None else [data, train]
     check_exists(model, *paths)
     if report is not None:
-        from isthmus.atomic import check_place
+        from isthmus.storage.atomic import check_place
 
         check_place(report)  # now, and not after the work
     estimator = load_model(model)

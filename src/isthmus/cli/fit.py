@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isthmus.cli import options
+from isthmus.cli.models import MODELS
 from isthmus.cli.options import Reading
 from isthmus.cli.output import show_json, show_table
 from isthmus.cli.source import check_exists, condition, read_input, samples
@@ -38,7 +39,7 @@ def fit(
             "--model",
             "-m",
             metavar="MODEL",
-            help="autoencoder, sparse, denoising, contractive or variational.",
+            help=f"One of {', '.join(MODELS)}.",
             show_default=_MODEL,
         ),
     ] = None,

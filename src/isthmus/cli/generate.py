@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isthmus.cli import options
+from isthmus.cli.models import can_sample
 from isthmus.cli.output import check_output, deliver, titles_of, white_of
 from isthmus.cli.source import load_model
 from isthmus.errors import InvalidInputError
@@ -49,7 +50,7 @@ def sample(
     if wanted < 1:
         raise InvalidInputError(f"sample: N must be at least 1, got {wanted}")
     estimator = load_model(model)
-    if not estimator._can_sample:
+    if not can_sample(estimator):
         raise InvalidInputError(
             f"{model}: {type(estimator).__name__} has neither a distribution of codes nor a chain "
             "to draw from; fit it with --density mixture, or with --model variational"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -116,6 +116,27 @@ class Reading:
     image_size: str | None = None
     mode: str | None = None
     key: str | None = None
+
+    def of_files(self, labels: str | None = None) -> Any:
+        """Return the same for `isthmus.applications.anomaly.files`.
+
+        Parameters
+        ----------
+        labels : str, optional
+            The column that says which rows are anomalies.
+        """
+        from isthmus.applications.anomaly import files
+
+        return files.Reading(
+            target=self.target,
+            drop=self.drop or (),
+            labels=labels,
+            header=self.header,
+            image_size=self.size(),
+            mode=self.colours(),
+            key=self.key,
+            prefix="--",
+        )
 
     def size(self) -> tuple[int, int] | None:
         """Read ``--image-size``.

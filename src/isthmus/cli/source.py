@@ -87,8 +87,11 @@ def read_input(path: Path, reading: Reading, model: Any = None) -> DataSet:
         image_size=reading.size(),
         mode=reading.colours(),  # type: ignore[arg-type]
     )
-    if model is not None:
-        _check_shape(path, data, tuple(model.sample_shape_))
+    if model is not None and data.X.shape[1:] != tuple(model.sample_shape_):
+        from isthmus.applications.anomaly.files import Reading as Form
+        from isthmus.applications.anomaly.files.reading import check_form
+
+        check_form(path, data, tuple(model.sample_shape_), Form(prefix="--"))
     return data
 
 
@@ -120,35 +123,3 @@ def condition(path: Path, data: DataSet, model: Any) -> dict[str, Any]:
             f"{path}: a conditional model needs a label a row; name their column with --target"
         )
     return {"y": data.y}
-
-
-def _check_shape(path: Path, data: DataSet, expected: tuple[int, ...]) -> None:
-    found = data.X.shape[1:]
-    if found == expected:
-        return
-    if data.kind == "images" and len(expected) >= 2:
-        grey, wants_grey = len(found) == 2, len(expected) == 2
-        if found[:2] != expected[:2]:
-            remedy = f"resize with --image-size {expected[0]}x{expected[1]}"
-        elif grey == wants_grey:
-            remedy = "give images of the same kind"
-        else:
-            remedy = f"read them with --mode {'L' if wants_grey else 'RGB'}"
-        raise InvalidInputError(
-            f"{path}: the model takes {_image(expected)}, these are {_image(found)}; {remedy}"
-        )
-    if len(found) == len(expected) == 1:
-        hint = " (--drop and --target leave some out)" if found[0] > expected[0] else ""
-        raise InvalidInputError(
-            f"{path}: the model takes {expected[0]} features a row, this has {found[0]}; give the "
-            f"same columns{hint}"
-        )
-    raise InvalidInputError(
-        f"{path}: the model takes samples of shape {expected}, these have shape {found}; give "
-        "data of the same shape"
-    )
-
-
-def _image(shape: tuple[int, ...]) -> str:
-    colour = "grey" if len(shape) == 2 or shape[2] == 1 else f"{shape[2]}-channel"
-    return f"{colour} images of {shape[0]}x{shape[1]}"

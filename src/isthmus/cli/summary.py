@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isthmus.cli.models import can_sample
 from isthmus.cli.options import Reading
 from isthmus.cli.output import readable_bytes, show_json
 
@@ -16,14 +17,11 @@ if TYPE_CHECKING:
     from isthmus.data.files.dataset import DataSet
 
 __all__ = [
-    "calibration_in_words",
     "detector_rows",
     "next_steps",
     "parameter_table",
-    "percent",
     "summary",
     "summary_rows",
-    "threshold_in_words",
 ]
 
 
@@ -76,7 +74,19 @@ def summary_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def next_steps(estimator: Any, data: Path, output: Path, reading: Reading) -> str:
-    """Suggest the commands that come next."""
+    """Suggest the commands that come next: those that this model can do.
+
+    Parameters
+    ----------
+    estimator : estimator of the family
+        Fitted.
+    data : path
+        What it was fitted to.
+    output : path
+        Where it is saved.
+    reading : Reading
+        How the data were read.
+    """
     model, source = shlex.quote(str(output)), shlex.quote(str(data))
     extra = "".join(f" {word}" for word in _repeated(estimator, reading))
     conditional = bool(getattr(estimator, "conditional", False))
@@ -87,7 +97,7 @@ def next_steps(estimator: Any, data: Path, output: Path, reading: Reading) -> st
         f"isthmus score {model} {source}{extra} -o scores.csv",
         f"isthmus reconstruct {model} {source}{extra} -o reconstructions{kind}",
     ]
-    if hasattr(estimator, "sample"):
+    if can_sample(estimator):
         label = " --y LABEL" if conditional else ""
         lines.append(f"isthmus sample {model} 16{label} -o samples{kind}")
     return "Next:\n" + "\n".join(f"  {line}" for line in lines)
@@ -148,69 +158,10 @@ def parameter_table(name: str, estimator: type, *, as_json: bool) -> None:
     Console(file=sys.stdout, highlight=False).print(table)
 
 
-def threshold_in_words(
-    line: Mapping[str, Any] | None, calibration: Mapping[str, Any] | None
-) -> str:
-    """Say where a detector draws the line, and what is promised.
-
-    Parameters
-    ----------
-    line : mapping or None
-        ``Threshold.to_json()``.
-    calibration : mapping or None
-        Under "rows" and "held_out" what `isthmus.persistence.describe` says.
-
-    Examples
-    --------
-    >>> line = {"rule": "contamination", "value": 3.0}
-    >>> line["details"] = {"contamination": 0.05, "training_rows": 200.0}
-    >>> threshold_in_words(line, None)
-    'score below -3: 5 % of the 200 training rows lie there, as the contamination says'
-    """
-    if line is None:
-        return "none was drawn"
-    details = line["details"]
-    said = f"score below {-line['value']:.4g}: "
-    rule = line["rule"]
-    if rule == "contamination":
-        share, count = percent(details["contamination"]), int(details["training_rows"])
-        return f"{said}{share} of the {count} training rows lie there, as the contamination says"
-    if rule == "labels":
-        return (
-            f"{said}drawn by {details['rows']:.0f} labelled rows, {details['anomalies']:.0f} of "
-            f"them anomalies, with precision {details['precision']:.3f} and recall "
-            f"{details['recall']:.3f} there"
-        )
-    rate, count = percent(details["false_alarm_rate"]), int(details["calibration_rows"])
-    if rule == "peaks over threshold":
-        return (
-            f"{said}{rate} of normal rows, extrapolated from the tail of {count} held-out rows "
-            "(peaks over threshold); no guarantee"
-        )
-    if calibration is not None and not calibration["held_out"]:
-        return (
-            f"{said}beyond {rate} of the {count} rows of the fit, which were too few to hold any "
-            "out; no guarantee"
-        )
-    return (
-        f"{said}at most {rate} of normal rows raise an alarm (conformal, {count} held-out rows; "
-        f"of 10,000 fresh ones {percent(details['rate_low'])} to {percent(details['rate_high'])}, "
-        "19 times of 20)"
-    )
-
-
-def calibration_in_words(calibration: Mapping[str, Any] | None) -> str:
-    """Say what p-values are counted on."""
-    if calibration is None:
-        return "none"
-    if not calibration["held_out"]:
-        return f"{calibration['rows']} rows of the fit itself, for want of others"
-    rows = int(calibration["rows"])
-    return f"{rows} held-out rows; the smallest p-value is {1 / (rows + 1):.2g}"
-
-
 def detector_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Write what `isthmus.persistence.describe` says of a detector as rows for people."""
+    from isthmus.applications.anomaly.threshold import calibration_in_words, threshold_in_words
+
     schema, members = found["schema"], found["members"]
     shape = " x ".join(str(side) for side in schema["sample_shape"])
     names = schema["feature_names"]
@@ -229,7 +180,7 @@ def detector_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"member {place}",
-                f"{member['class']}, {architecture['network']} {inside}, codes of "
+                f"{member['class']}, {_name(architecture['network'])} {inside}, codes of "
                 f"{architecture['latent_dim']}; scores: {', '.join(member['scores'])}",
             )
         )
@@ -246,17 +197,6 @@ def detector_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {value}" for name, value in found["versions"].items())),
         ("file", f"format {found['format']}, {readable_bytes(found['bytes'])}"),
     ]
-
-
-def percent(share: float) -> str:
-    """Write a share for people.
-
-    Examples
-    --------
-    >>> percent(0.01), percent(1 / 81), percent(1e-5)
-    ('1 %', '1.23 %', '0.001 %')
-    """
-    return f"{float(f'{100 * share:.3g}'):.10f}".rstrip("0").rstrip(".") + " %"
 
 
 def _reached(estimator: Any, name: str) -> float | None:
@@ -283,13 +223,18 @@ def _reached(estimator: Any, name: str) -> float | None:
     return float(min(comparable, key=lambda record: record[monitored])[name])
 
 
+def _name(part: Any) -> str:
+    """Return the name of a part as a file has it, in this format or the first."""
+    return str(part["name"] if isinstance(part, dict) else part)
+
+
 def _network(estimator: Any) -> str:
     architecture = estimator.architecture_
-    if architecture.network == "custom":
-        return str(architecture.network)
+    if architecture.network.name == "custom":
+        return "custom"
     sizes = (*architecture.hidden, *architecture.channels, architecture.latent_dim)
     inside = "-".join(str(size) for size in sizes)
-    return f"{architecture.network} {inside}"
+    return f"{architecture.network.name} {inside}"
 
 
 def _chosen(found: Mapping[str, Any], name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.data.schema import Schema
+from isthmus.data.summary import Summary
+from isthmus.registry import Registry
 
-__all__ = ["LARGEST", "Scaler", "fit_scaler"]
+__all__ = ["LARGEST", "SCALINGS", "Scaler", "Scaling", "fit_scaler"]
 
 LARGEST = 2.0**50
 _CHUNK = 1 << 22  # values at a time: the float64 intermediate stays small beside the data
@@ -79,6 +81,16 @@ class Scaler:
             array = (array * scale + shift).astype(np.float32)
         return np.ascontiguousarray(schema.channels_last(array))
 
+    def bounds(self, summary: Summary) -> NDArray[np.float32]:
+        """Return the least and the greatest scaled value of each column: (2, columns).
+
+        They are those of `forward`'s result, to the last bit; NaN where a column has no value.
+        """
+        ends = np.stack([summary.low, summary.high])
+        if summary.dtype == np.float32:
+            ends = ends.astype(np.float32)
+        return self.forward(ends, Schema((summary.width,), "table"))
+
     def log_scale(self, schema: Schema) -> NDArray[np.float64]:
         """Return log(scale), to be broadcast against (n, *module_shape): the Jacobian in nats."""
         return np.log(self._broadcast(schema)[1])
@@ -88,89 +100,71 @@ class Scaler:
         return self.shift.reshape(-1, *trailing), self.scale.reshape(-1, *trailing)
 
 
-def fit_scaler(array: NDArray[Any], schema: Schema, methods: Sequence[str]) -> Scaler:
+# What a way of scaling does: for the columns that have it, a shift and a scale, one number or one
+# each. The text is what stands after a colon in its name.
+Scaling = Callable[[Summary, NDArray[np.bool_], str], tuple[Any, Any]]
+SCALINGS: Registry[Scaling] = Registry("scaling")
+
+
+@SCALINGS.register("none")
+def _as_they_are(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    return 0.0, 1.0
+
+
+@SCALINGS.register("standard")
+def _standard(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    moments = summary.moments(columns)
+    return moments.mean, moments.deviation
+
+
+@SCALINGS.register("center")
+def _center(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    return summary.moments(columns).mean, 1.0
+
+
+@SCALINGS.register("minmax")
+def _minmax(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    low, high = summary.low[columns], summary.high[columns]
+    return low, high - low
+
+
+@SCALINGS.register("bytes")
+def _bytes(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    return 0.0, 255.0
+
+
+@SCALINGS.register("levels")
+def _levels(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    return 0.0, int(text) - 1
+
+
+def fit_scaler(data: NDArray[Any] | Summary, schema: Schema, methods: Sequence[str]) -> Scaler:
     """Find the shift and scale of each feature.
 
     Parameters
     ----------
-    array : ndarray of shape (n, *sample_shape)
+    data : Summary, or ndarray of shape (n, *sample_shape)
         The data; NaN where missing.
     schema : Schema
         The form of a sample.
     methods : sequence of str
-        One of "none", "standard", "center" (the mean taken away), "minmax", "bytes" (divided by
-        255) and "levels:K" (by K − 1) for all, or one for each column.
+        Names of `SCALINGS` for all, or one for each column: "none", "standard", "center" (the mean
+        taken away), "minmax", "bytes" (divided by 255), "levels:K" (by K − 1), or one of your own.
 
     Returns
     -------
     Scaler
         A constant feature gets a scale of 1.
     """
+    summary = data if isinstance(data, Summary) else Summary.of(data, schema)
     width = schema.module_shape[0]
     per_column = list(methods) * width if len(methods) == 1 else list(methods)
     shift, scale = np.zeros(width), np.ones(width)
     for method in dict.fromkeys(per_column):
         columns = np.array([name == method for name in per_column])
-        if method == "bytes":
-            scale[columns] = 255.0
-        elif method.startswith("levels:"):
-            scale[columns] = int(method.removeprefix("levels:")) - 1
-        elif method == "standard":
-            shift[columns], scale[columns] = _moments(array, schema, columns)
-        elif method == "center":
-            shift[columns] = _moments(array, schema, columns)[0]
-        elif method == "minmax":
-            shift[columns], scale[columns] = _extent(array, schema, columns)
+        name, _, text = method.partition(":")
+        shift[columns], scale[columns] = SCALINGS[name](summary, columns, text)
     scale[~(np.isfinite(scale) & (scale > 0))] = 1.0
     shift[~np.isfinite(shift)] = 0.0
     name = methods[0] if len(set(methods)) == 1 else "mixed"
     return Scaler(name, shift, scale)
-
-
-def _parts(array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_]) -> Any:
-    """Yield float64 chunks (values, columns) of the data."""
-    rows = max(1, _CHUNK // max(schema.n_values, 1))
-    for start in range(0, len(array), rows):
-        part = schema.channels_first(array[start : start + rows])
-        flat = np.moveaxis(part, 1, -1).reshape(-1, part.shape[1])
-        yield flat[:, columns].astype(np.float64) if not columns.all() else flat.astype(np.float64)
-
-
-def _moments(
-    array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation by the pairwise update of Chan, Golub & LeVeque (1983)."""
-    count = np.zeros(columns.sum())
-    mean = np.zeros(columns.sum())
-    squares = np.zeros(columns.sum())
-    for part in _parts(array, schema, columns):
-        part_mean = part.mean(0)
-        if np.isnan(part_mean).any():
-            seen = ~np.isnan(part)
-            n = seen.sum(0)
-            part_mean = np.where(seen, part, 0.0).sum(0) / np.maximum(n, 1)
-            part_squares = np.where(seen, np.square(part - part_mean), 0.0).sum(0)
-        else:
-            n = np.full(len(part_mean), len(part))
-            part -= part_mean
-            part_squares = np.einsum("ij,ij->j", part, part)
-        total = np.maximum(count + n, 1)
-        delta = part_mean - mean
-        mean = mean + delta * n / total
-        squares = squares + part_squares + np.square(delta) * count * n / total
-        count = count + n
-    deviation = np.sqrt(squares / np.maximum(count, 1))
-    # Rounding leaves a constant column a deviation of some 1e-16 of its size, not of 0.
-    deviation[deviation <= 1e-12 * np.abs(mean)] = 0.0
-    return mean, deviation
-
-
-def _extent(
-    array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    low = np.full(columns.sum(), np.inf)
-    high = np.full(columns.sum(), -np.inf)
-    for part in _parts(array, schema, columns):
-        low = np.fmin(low, np.fmin.reduce(part))
-        high = np.fmax(high, np.fmax.reduce(part))
-    return low, high - low

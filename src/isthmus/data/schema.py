@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.data.summary import Summary
 from isthmus.errors import InvalidInputError
 
 __all__ = ["Schema", "column_ranges", "infer_kinds", "infer_schema"]
@@ -115,10 +116,10 @@ def infer_schema(array: NDArray[Any], layout: str = "auto") -> Schema:
     return Schema(shape, layout)
 
 
-def infer_kinds(array: NDArray[Any]) -> list[str]:
+def infer_kinds(data: NDArray[Any] | Summary) -> list[str]:
     """Tell what the values of each column are; one entry if that is the same for all.
 
-    The rules, in order, over the whole array: only 0 and 1, ``"binary"``; bytes with more,
+    The rules, in order, over all columns: only 0 and 1, ``"binary"``; bytes with more,
     ``"bytes"``; whole numbers 0 … K−1 with K at most 10, ``"classes:K"``; everything from 0 to 1,
     ``"unit"``. Otherwise it is ``"real"``; but in a table that has a column of fractions, columns
     of 0 and 1, or of small whole numbers, are told apart. (A table of whole numbers alone is one
@@ -126,7 +127,7 @@ def infer_kinds(array: NDArray[Any]) -> list[str]:
 
     Parameters
     ----------
-    array : ndarray of shape (n, ...)
+    data : Summary, or ndarray of shape (n, ...)
         The data; NaN where missing.
 
     Returns
@@ -139,28 +140,32 @@ def infer_kinds(array: NDArray[Any]) -> list[str]:
     >>> infer_kinds(np.array([[0.0, 1.5], [1.0, 2.5]]))
     ['binary', 'real']
     """
-    if array.dtype == np.bool_:
+    summary = data if isinstance(data, Summary) else Summary.of(data, infer_schema(data))
+    if summary.dtype == np.bool_:
         return ["binary"]
-    low, high = _range(array)
-    whole = array.dtype.kind in "iu" or _is_whole(array)
+    lows, highs, nothing = summary.low, summary.high, summary.all_missing
+    low, high = (0.5, 0.5) if nothing else (np.fmin.reduce(lows), np.fmax.reduce(highs))
+    whole = summary.whole.exact
     if low >= 0 and high <= 1:
-        return ["binary"] if whole else ["unit"]
-    if array.dtype == np.uint8 and high >= _MOST_CLASSES:
+        return ["binary"] if whole.all() else ["unit"]
+    if summary.dtype == np.uint8 and high >= _MOST_CLASSES:
         return ["bytes"]
-    if whole and low >= 0 and high < _MOST_CLASSES:
+    if whole.all() and low >= 0 and high < _MOST_CLASSES:
         return [f"classes:{int(high) + 1}"]
-    if whole or array.ndim > 2:
+    if whole.all() or summary.schema.layout != "table":
         return ["real"]
-    kinds = [_column_kind(column) for column in array.T]
+    # A column of nothing is like a constant one.
+    few = whole & ~summary.constant & (lows >= 0) & (highs < _MOST_CLASSES)
+    kinds = [_of_few(high) if it else "real" for it, high in zip(few, highs, strict=True)]
     return kinds if len(set(kinds)) > 1 else ["real"]
 
 
-def column_ranges(array: NDArray[Any]) -> list[str]:
+def column_ranges(data: NDArray[Any] | Summary) -> list[str]:
     """Tell of each column of a table whether it lies in [0, 1].
 
     Parameters
     ----------
-    array : ndarray of shape (n, features)
+    data : Summary, or ndarray of shape (n, features)
         The data; NaN where missing.
 
     Returns
@@ -173,30 +178,10 @@ def column_ranges(array: NDArray[Any]) -> list[str]:
     >>> column_ranges(np.array([[0.0, 1.5], [1.0, 2.5]]))
     ['unit', 'real']
     """
-    low, high = np.fmin.reduce(array), np.fmax.reduce(array)
-    outside = (low < 0) | (high > 1)  # not where they are NaN: nothing is known there
+    summary = data if isinstance(data, Summary) else Summary.of(data, infer_schema(data))
+    outside = (summary.low < 0) | (summary.high > 1)  # not where it is NaN
     return ["real" if out else "unit" for out in outside.tolist()]
 
 
-def _column_kind(column: NDArray[Any]) -> str:
-    if not _is_whole(column[:1024]):  # nearly every column of fractions ends here
-        return "real"
-    low, high = _range(column)
-    if low == high or low < 0 or high >= _MOST_CLASSES or not _is_whole(column):
-        return "real"
+def _of_few(high: float) -> str:
     return "binary" if high <= 1 else f"classes:{int(high) + 1}"
-
-
-def _range(array: NDArray[Any]) -> tuple[float, float]:
-    low, high = np.min(array), np.max(array)
-    if np.isnan(low):  # rare, and the fast path allocates nothing
-        if np.isnan(array).all():
-            return 0.5, 0.5  # a column of nothing is like a constant one
-        low, high = np.nanmin(array), np.nanmax(array)
-    return float(low), float(high)
-
-
-def _is_whole(array: NDArray[Any]) -> bool:
-    # A look at the head settles nearly every array of fractions without a pass over all of it.
-    parts = (array[:1024], array)
-    return all(((part == np.rint(part)) | np.isnan(part)).all() for part in parts)

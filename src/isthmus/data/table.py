@@ -323,7 +323,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.origin_ = np.repeat(np.arange(len(fields)), [len(f.likelihoods) for f in fields])
         self.n_features_in_ = len(fields)
         self._library = library
-        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(self, "feature_names_in_"):
+            delattr(self, "feature_names_in_")  # of a fit before, whose columns had names
         self.names_ = [f"x{i}" for i in range(len(fields))] if names is None else list(names)
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.errors import InvalidInputError, check_count
 from isthmus.models import Autoencoder, AutoencoderClassifier
-from isthmus.models.fitting import draw_seed
+from isthmus.training import draw_seed
 
 __all__ = ["ClassifierFeatures"]
 

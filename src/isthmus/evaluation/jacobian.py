@@ -97,7 +97,7 @@ def squared_jacobian_norms(
     import torch
 
     from isthmus.models.base import BaseAutoencoder
-    from isthmus.models.inference import map_rows
+    from isthmus.models.base.inference import map_rows
 
     if not isinstance(estimator, BaseAutoencoder):
         raise InvalidInputError(
@@ -111,13 +111,13 @@ def squared_jacobian_norms(
             "estimator: expected a model without a condition; got a conditional one; this measure "
             "has no place for one"
         )
-    x, _ = estimator._prepare(X, None)
+    x, _ = estimator.to_tensors(X, None)
     module = estimator.module_
     function, numbers = _norms(module, x, of)
 
     def norms(rows: Tensor, condition: Tensor | None) -> Tensor:
         with torch.inference_mode(False):
-            seen = module._features(rows.clone()).detach()
+            seen = module.features(rows.clone()).detach()
             with torch.no_grad():
                 return function(seen)
 
@@ -130,7 +130,7 @@ def _norms(module: AutoencoderModule, x: Tensor, of: str) -> tuple[Callable[[Ten
     import torch
     from torch.func import jacrev, vmap
 
-    from isthmus.nn.penalty import closed_form, encoder_code, has_closed_form
+    from isthmus.nn.penalties.contraction import closed_form, encoder_code, has_closed_form
 
     def code(sample: Tensor) -> Tensor:
         return encoder_code(module, sample[None], None)[0]
@@ -138,7 +138,7 @@ def _norms(module: AutoencoderModule, x: Tensor, of: str) -> tuple[Callable[[Ten
     def decoded(z: Tensor) -> Tensor:
         return module.likelihood.mean(module.decode_parameters(z[None]))[0]
 
-    features = module._features(x[:1])
+    features = module.features(x[:1])
     with torch.no_grad():
         size = int(encoder_code(module, features.to(_device(module)), None).shape[1])
     n_in, n_out = features.numel(), x[:1].numel()

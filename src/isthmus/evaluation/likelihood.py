@@ -13,9 +13,9 @@ from torch import Tensor
 
 from isthmus.errors import InvalidInputError, check_count
 from isthmus.evaluation._memory import peak_bytes
-from isthmus.models.fitting import draw_seed
-from isthmus.models.inference import log_jacobian
+from isthmus.models.base.inference import log_jacobian
 from isthmus.nn.latent import StochasticLatent
+from isthmus.training import draw_seed
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -129,7 +129,7 @@ def log_likelihood(
     """
     check_count("n_samples", n_samples)
     check_count("max_memory", max_memory)
-    x, condition = model._prepare(X, y)
+    x, condition = model.to_tensors(X, y)
     module = model.module_.eval()
     latent = module.latent
     if not isinstance(latent, StochasticLatent) or not latent.stochastic:

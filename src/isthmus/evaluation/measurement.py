@@ -17,10 +17,9 @@ from isthmus.evaluation import probes
 from isthmus.evaluation.codes import code_statistics, fit_pca
 from isthmus.evaluation.evidence import USED, Evidence
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.fitting import draw_seed
-from isthmus.models.inference import map_rows
+from isthmus.models.base.inference import map_rows
 from isthmus.nn import TopK
-from isthmus.training import History
+from isthmus.training import History, draw_seed
 
 __all__ = ["measure"]
 
@@ -41,7 +40,7 @@ class _Model:
         self.module = estimator.module_
 
     def prepare(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
-        return self.estimator._prepare(X, y)
+        return self.estimator.to_tensors(X, y)
 
     def features(self, x: Tensor) -> Rows:
         return _flat(probes.features(self.module.likelihood, x).numpy())

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError, check_count
-from isthmus.models.fitting import draw_seed
 from isthmus.nn import squared_mmd
 from isthmus.nn.latent import ConcreteLatent, GaussianLatent, StochasticLatent
+from isthmus.training import draw_seed
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -163,7 +163,7 @@ def aggregate_posterior_mmd(
     >>> abs(aggregate_posterior_mmd(model, X)) < 0.01
     True
     """
-    x, condition = model._prepare(X, y)
+    x, condition = model.to_tensors(X, y)
     if len(x) < 2:
         raise InvalidInputError("X: expected at least 2 rows; got one; pairs of codes are compared")
     seed = draw_seed(random_state)
@@ -171,12 +171,12 @@ def aggregate_posterior_mmd(
     device = next(module.parameters()).device
     with torch.inference_mode():
         if isinstance(module.latent, StochasticLatent):
-            h = torch.from_numpy(model._map(module.posterior, x, condition)).to(device)
+            h = torch.from_numpy(model.map_rows(module.posterior, x, condition)).to(device)
             codes = module.latent(h, torch.Generator(device).manual_seed(seed)).cpu()
         else:
-            codes = torch.from_numpy(model._map(module.encode, x, condition))
+            codes = torch.from_numpy(model.map_rows(module.encode, x, condition))
         generator = torch.Generator().manual_seed(seed + 1)
-        drawn = model._draw_codes(len(codes), generator).double()
+        drawn = model.draw_codes(len(codes), generator).double()
         codes = codes[torch.randperm(len(codes), generator=generator)].double()
         size = min(_BLOCK, len(codes))
         starts = range(0, len(codes) - size + 1, size)
@@ -189,7 +189,7 @@ def _log_densities(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return log q(z|x), log q(z) and log p(z) of codes drawn for each row, in nats."""
     check_count("n_draws", n_draws)
-    x, condition = model._prepare(X, y)
+    x, condition = model.to_tensors(X, y)
     latent = model.module_.latent
     if not isinstance(latent, GaussianLatent | ConcreteLatent):
         raise InvalidInputError(
@@ -200,7 +200,7 @@ def _log_densities(
     rng = np.random.default_rng(draw_seed(random_state))
     device = next(model.module_.parameters()).device
     with torch.inference_mode():
-        h = torch.from_numpy(model._map(model.module_.posterior, x, condition)).to(device)
+        h = torch.from_numpy(model.map_rows(model.module_.posterior, x, condition)).to(device)
         found = []
         for _ in range(int(n_draws)):
             noise = rng.standard_normal(latent.noise(h[:1]).expand(len(h), -1).shape, np.float32)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from isthmus.models.inference import DRAWS, fixed_noise, map_rows
+from isthmus.models.base.inference import DRAWS, fixed_noise, map_rows
 from isthmus.nn import (
     AutoencoderModule,
     Categorical,

@@ -13,7 +13,7 @@ from isthmus.errors import InvalidInputError, check_count
 from isthmus.evaluation.classifier_features import ClassifierFeatures
 from isthmus.evaluation.distribution_distance import frechet_distance, kernel_distance
 from isthmus.evaluation.overlap import overlap
-from isthmus.models.fitting import draw_seed
+from isthmus.training import draw_seed
 
 __all__ = ["SampleQuality", "sample_quality"]
 

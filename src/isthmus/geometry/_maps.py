@@ -62,7 +62,7 @@ def as_float(y: Any, name: str, lowest: float, *, closed: bool = False) -> float
 
 def prepare(estimator: BaseAutoencoder, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
     """Return scaled data, channels first, and the condition: tensors on the CPU."""
-    return estimator._prepare(X, y)
+    return estimator.to_tensors(X, y)
 
 
 def scale_of(estimator: BaseAutoencoder) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class ConceptDirection:
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 4))
     >>> X[:100, 0] += 4
-    >>> model = Autoencoder(latent_dim=2, max_epochs=20, random_state=0).fit(X)
+    >>> model = Autoencoder(latent_dim=2, max_epochs=60, random_state=0).fit(X)
     >>> shift = ConceptDirection.from_labels(model, X, np.arange(200) < 100)
     >>> edited = shift.apply(X[100:], strength=1.0)
     >>> bool(edited[:, 0].mean() > model.reconstruct(X[100:])[:, 0].mean() + 2)

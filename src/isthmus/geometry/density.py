@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isthmus.data.containers import in_one_line
 from isthmus.errors import InvalidInputError, check_count
 from isthmus.geometry.neighbours import local_directions
-from isthmus.models.fitting import draw_seed
-from isthmus.models.parameters import above, at_least, check_parameters
+from isthmus.models.base.parameters import above, at_least, check_parameters
+from isthmus.training import draw_seed
 
 __all__ = ["ManifoldParzen"]
 
@@ -73,7 +73,7 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
     n_components: int = 1
     n_neighbors: int = 10
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         "bandwidth": [above(0)],
         "n_components": [at_least(0, Integral)],
         "n_neighbors": [at_least(1, Integral)],
@@ -104,7 +104,7 @@ class ManifoldParzen(DensityMixin, BaseEstimator):
         InvalidInputError
             If a parameter or the data cannot be used.
         """
-        check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
+        check_parameters(self.constraints, self.get_params(deep=False), type(self).__name__)
         rows = self._validate(X, reset=True)
         neighbors = min(self.n_neighbors, len(rows) - 1)
         count = min(self.n_components, rows.shape[1], neighbors)

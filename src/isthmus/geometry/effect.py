@@ -14,7 +14,7 @@ from isthmus.data.containers import is_frame, like
 from isthmus.errors import InvalidInputError, check_count
 from isthmus.geometry._codes import decode, encode
 from isthmus.models import BaseAutoencoder
-from isthmus.models.fitting import draw_seed
+from isthmus.training import draw_seed
 
 __all__ = ["ConceptEffect", "EffectCurves", "measure_effect"]
 

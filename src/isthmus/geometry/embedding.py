@@ -19,7 +19,7 @@ from isthmus.errors import InvalidInputError, require
 from isthmus.evaluation._arrays import as_rows
 from isthmus.geometry._maps import check_family
 from isthmus.models import BaseAutoencoder
-from isthmus.models.fitting import draw_seed
+from isthmus.training import draw_seed
 
 __all__ = ["METHODS", "Embedding", "compare_embeddings", "continuity", "embed", "trustworthiness"]
 
@@ -258,7 +258,7 @@ def compare_embeddings(
     for method in methods:
         if method not in METHODS:
             raise InvalidInputError(f"methods: expected any of {METHODS}; got {method!r}")
-    x, condition = estimator._prepare(X, y)
+    x, condition = estimator.to_tensors(X, y)
     names = None if labels is None else np.asarray(labels)
     if names is not None and names.shape != (len(x),):
         raise InvalidInputError(
@@ -271,7 +271,7 @@ def compare_embeddings(
     if len(x) > max_rows:
         chosen = np.sort(np.random.default_rng(seed).choice(len(x), max_rows, replace=False))
     data = as_rows(x.numpy()[chosen], "X")
-    codes = estimator._map(
+    codes = estimator.map_rows(
         estimator.module_.encode, x[chosen], None if condition is None else condition[chosen]
     )
     size = codes.shape[1]

@@ -163,9 +163,9 @@ def _decode(estimator: BaseAutoencoder, codes: Codes, y: Any) -> NDArray[np.floa
 def _lengths(estimator: BaseAutoencoder, codes: Codes, y: Any) -> NDArray[np.float64]:
     """Return the length of each piece of the decoded curve."""
     # Without the shift of the scaling, beside which float32 would round short pieces.
-    condition = estimator._encode_condition(first_for_all(y, len(codes)), len(codes))
+    condition = estimator.encode_condition(first_for_all(y, len(codes)), len(codes))
     z = torch.from_numpy(codes.astype(np.float32))
-    decoded = estimator._map(estimator.module_.decode, z, condition).reshape(len(codes), -1)
+    decoded = estimator.map_rows(estimator.module_.decode, z, condition).reshape(len(codes), -1)
     moves = np.diff(decoded.astype(np.float64), axis=0) * scale_of(estimator)
     pieces: NDArray[np.float64] = np.linalg.norm(moves, axis=1)
     return pieces
@@ -212,7 +212,7 @@ def _least_energy(estimator: BaseAutoencoder, start: Codes, y: Any, max_iter: in
     """Move the inner points of a polygon until the energy of the decoded one is least."""
     module = estimator.module_
     device = next(module.parameters()).device
-    condition = estimator._encode_condition(first_for_all(y, len(start)), len(start))
+    condition = estimator.encode_condition(first_for_all(y, len(start)), len(start))
     c = None if condition is None else condition.to(device)
     scale = torch.as_tensor(scale_of(estimator)).float().to(device)
     z = torch.as_tensor(start).float().to(device)

@@ -73,7 +73,7 @@ def score_field(
     _check_mean(estimator)
     level = _noise_of(estimator) if sigma is None else as_float(sigma, "sigma", 0.0)
     x, condition = prepare(estimator, X, y)
-    output = estimator._map(estimator.module_, x, condition).astype(np.float64)
+    output = estimator.map_rows(estimator.module_, x, condition).astype(np.float64)
     scale = scale_of(estimator).reshape(estimator.schema_.module_shape)
     field = (output - x.numpy()) / (level**2 * scale)
     return np.ascontiguousarray(estimator.schema_.channels_last(field), dtype=np.float32)
@@ -131,7 +131,7 @@ def project(
     x, condition = prepare(estimator, X, y)
     path = [x.numpy()]
     for _ in range(int(n_steps)):
-        target = estimator._map(estimator.module_, torch.from_numpy(path[-1]), condition)
+        target = estimator.map_rows(estimator.module_, torch.from_numpy(path[-1]), condition)
         if len(path) == 1:
             path[0] = np.where(np.isnan(path[0]), target, path[0])
         path.append((path[-1] + share * (target - path[-1])).astype(np.float32))

@@ -15,7 +15,7 @@ from isthmus.errors import InvalidInputError
 from isthmus.geometry._codes import encode, one_each
 from isthmus.geometry._maps import check_family, prepare
 from isthmus.models import BaseAutoencoder
-from isthmus.models.inference import fixed_noise, map_rows
+from isthmus.models.base.inference import fixed_noise, map_rows
 from isthmus.nn import StochasticLatent
 
 __all__ = ["code_distance", "posterior_width"]

@@ -1,14 +1,14 @@
 """The estimators: one named family a file, each a row of choices from `isthmus.nn`."""
 
 from isthmus.models.adversarial import AdversarialAutoencoder
-from isthmus.models.architecture import Architecture
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.base import BaseAutoencoder
+from isthmus.models.base.architecture import Architecture
+from isthmus.models.base.control import untrained
 from isthmus.models.beta_tc import BetaTCVAE
 from isthmus.models.classifier import AutoencoderClassifier
 from isthmus.models.conditional_adversarial import ConditionalAdversarialAutoencoder
 from isthmus.models.contractive import ContractiveAutoencoder
-from isthmus.models.control import untrained
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.dip import DIPVAE
 from isthmus.models.discrete import DiscreteVariationalAutoencoder
@@ -21,6 +21,7 @@ from isthmus.models.ladder import LadderVAE
 from isthmus.models.predictive_sparse import PredictiveSparseDecomposition
 from isthmus.models.recirculation import RecirculationAutoencoder
 from isthmus.models.regularized import RegularizedAutoencoder
+from isthmus.models.saving import AutoencoderForm, ClassifierForm, DeepSVDDForm
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.stochastic import GenerativeStochasticNetwork
@@ -29,6 +30,7 @@ from isthmus.models.vae_gan import VAEGAN
 from isthmus.models.variational import VariationalAutoencoder
 from isthmus.models.vector_quantized import VectorQuantizedAutoencoder
 from isthmus.models.wasserstein import WassersteinAutoencoder
+from isthmus.storage import CLASSES
 
 # Short names, for the command line.
 ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
@@ -57,6 +59,8 @@ ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
     "recirculation": RecirculationAutoencoder,
     "gsn": GenerativeStochasticNetwork,
 }
+for _estimator in ESTIMATORS.values():
+    CLASSES.register(_estimator.__name__)(_estimator)
 
 __all__ = [
     "DIPVAE",
@@ -66,11 +70,14 @@ __all__ = [
     "Architecture",
     "Autoencoder",
     "AutoencoderClassifier",
+    "AutoencoderForm",
     "BaseAutoencoder",
     "BetaTCVAE",
     "ConditionalAdversarialAutoencoder",
+    "ClassifierForm",
     "ContractiveAutoencoder",
     "DeepSVDD",
+    "DeepSVDDForm",
     "DenoisingAutoencoder",
     "DiscreteVariationalAutoencoder",
     "FactorVAE",

@@ -8,24 +8,30 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, critic_layers
-from isthmus.training import Coefficient, Step, Warmup, adversarial
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import COMMON, at_least, critic_layers
+from isthmus.nn import Spec
+from isthmus.training import Warmup, adversarial
 
 __all__ = ["WARMUP", "AdversarialAutoencoder"]
 
 WARMUP = 10  # epochs in which a game begins: its critics have learned nothing yet
 
 
-def matched_code(prior: str, activation: str) -> dict[str, Any]:
-    """Return the parts of an architecture by which a code is matched to "normal" or "uniform"."""
+def matched_code(prior: str, activation: str) -> Spec:
+    """Return the code that a critic makes like a prior.
+
+    Parameters
+    ----------
+    prior : {"normal", "uniform"}
+        Which.
+    activation : str
+        Of the code; "auto" is one whose range is the prior's.
+    """
     uniform = prior == "uniform"
     if activation == "auto":
         activation = "tanh" if uniform else "identity"
-    return {
-        "latent": "matched",
-        "latent_options": {"uniform": float(uniform)},
-        "latent_activation": activation,
-    }
+    return Spec("matched", {"uniform": uniform, "activation": activation})
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -80,9 +86,7 @@ class AdversarialAutoencoder(BaseAutoencoder):
     conditional: bool = False
     critic_hidden_layer_sizes: tuple[int, ...] = (256, 256)
 
-    _momentum: ClassVar[float] = 0.5
-    _unmonitored: ClassVar[tuple[str, ...]] = ("adversarial",)
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "adversarial_weight": [at_least(0)],
         "gradient_weight": [at_least(0)],
@@ -91,20 +95,21 @@ class AdversarialAutoencoder(BaseAutoencoder):
         "critic_hidden_layer_sizes": ["array-like"],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        return {
-            "kind": "adversarial",
-            "options": {"gradient_weight": float(self.gradient_weight)},
-            "critic_hidden": critic_layers(self),
-            **matched_code(self.prior, self.latent_activation),
-        }
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {
-            "adversarial": Warmup(float(self.adversarial_weight), WARMUP),
-            "code_critic": 0.0,
-            "gradient_penalty": 0.0,
-        }
-
-    def _step(self) -> Step:
-        return adversarial
+    def choose(self, facts: DataFacts) -> Choices:
+        return (
+            super()
+            .choose(facts)
+            .but(
+                module=Spec("adversarial", {"gradient_weight": float(self.gradient_weight)}),
+                critic_hidden=critic_layers(self),
+                latent=matched_code(self.prior, self.latent_activation),
+                coefficients={
+                    "adversarial": Warmup(float(self.adversarial_weight), WARMUP),
+                    "code_critic": 0.0,  # descended as they are, and not in the loss that is shown
+                    "gradient_penalty": 0.0,
+                },
+                unmonitored=("adversarial",),
+                rule=adversarial,
+                momentum=0.5,
+            )
+        )

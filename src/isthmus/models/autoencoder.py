@@ -44,7 +44,10 @@ class Autoencoder(BaseAutoencoder):
         Of a convolutional encoder, one entry each halving.
     layout : {"auto", "table", "signal", "image"}, default="auto"
         Whether three axes are (n, length, channels) or (n, height, width).
-    likelihood : str or sequence of str, default="auto"
+    latent : str, (str, dict) or Latent, default="auto"
+        What the code is: a name of `isthmus.nn.LATENTS`, such a name with its options, or a latent
+        of your own; "auto" is what this kind of model has.
+    likelihood : str, sequence of str, (str, dict) or Likelihood, default="auto"
         p(x|z): "gaussian", "gaussian_learned_scale", "gaussian_predicted_scale", "laplace",
         "bernoulli", "continuous_bernoulli", "categorical", or "categorical:K" for the K classes
         0 … K−1, any number of them, or "discretized_logistic:K" for the K levels 0 … K−1 whose
@@ -61,6 +64,12 @@ class Autoencoder(BaseAutoencoder):
         that lie in [0, 1].
     missing : {"error", "ignore"}, default="error"
         "ignore" masks NaN out of the input and of the loss; `reconstruct` then imputes it.
+    corruption : str, (str, dict), callable or None, default=None
+        What is done to the input while training: a name of `isthmus.nn.CORRUPTIONS`, such a name
+        with its options, or a function ``(x, generator) -> x̃`` of scaled data.
+    penalties : dict or None, default=None
+        Terms that are added to the loss, by name: functions ``(module, x, z, generator)`` of a
+        batch, or pairs of such a function and its coefficient; see `isthmus.nn.penalties.base`.
     max_epochs : int or "auto", default="auto"
         Passes over the data at most; "auto" comes to about 10,000 steps, 20 to 300 epochs.
     batch_size : int or "auto", default="auto"

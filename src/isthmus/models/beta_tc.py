@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
+from isthmus.models.base.choices import Choices, DataFacts
 from isthmus.models.variational import VariationalAutoencoder
-from isthmus.nn import Penalty, TotalCorrelation
-from isthmus.training import Coefficient, Warmup
+from isthmus.nn import TotalCorrelation
+from isthmus.training import Warmup
 
 __all__ = ["BetaTCVAE"]
 
@@ -62,19 +62,21 @@ class BetaTCVAE(VariationalAutoencoder):
     beta: float = 6.0
     sampling: str = "weighted"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **VariationalAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **VariationalAutoencoder.constraints,
         "sampling": [StrOptions({"weighted", "stratified"})],
         "posterior": [StrOptions({"gaussian"})],
         "capacity": [None],
     }
 
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        correlation = TotalCorrelation(len(x), self.sampling)
-        return {**super()._penalties(x), "total_correlation": correlation}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
+    def choose(self, facts: DataFacts) -> Choices:
+        choices = super().choose(facts)
         warmup = int(self.beta_warmup)
         full = Warmup(1.0, warmup)
-        coefficients: dict[str, Coefficient] = dict.fromkeys(super()._coefficients(), full)
-        return {**coefficients, "total_correlation": Warmup(float(self.beta) - 1, warmup)}
+        return choices.but(
+            penalties={"total_correlation": TotalCorrelation(facts.n_rows, self.sampling)},
+            coefficients={
+                **dict.fromkeys(choices.coefficients, full),
+                "total_correlation": Warmup(float(self.beta) - 1, warmup),
+            },
+        )

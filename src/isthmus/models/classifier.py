@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,14 +18,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from isthmus.data.containers import in_one_line, is_tensor, to_arrays
 from isthmus.errors import InvalidInputError
-from isthmus.models import fitting, inference
-from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, auto_hidden, check_parameters
-from isthmus.models.second_phase import SecondPhase
+from isthmus.models.base import BaseAutoencoder, fitting, inference
+from isthmus.models.base.control import untrained
+from isthmus.models.base.parameters import COMMON, check_parameters
+from isthmus.models.base.second_phase import SecondPhase
+from isthmus.models.base.trained import TrainedEstimator
 from isthmus.models.stacked import StackedAutoencoder
-from isthmus.models.trained import TrainedEstimator
 from isthmus.nn import ClassifierModule
-from isthmus.training import fingerprint
+from isthmus.nn.networks import auto_hidden
+from isthmus.training import draw_seed, fingerprint
 
 __all__ = ["AutoencoderClassifier"]
 
@@ -91,7 +92,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
     pretraining: bool = True
     early_stopping: bool = False
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **{k: v for k, v in COMMON.items() if k in TrainedEstimator.__dataclass_fields__},
         "autoencoder": [BaseAutoencoder, FrozenEstimator, None],
         "pretraining": ["boolean"],
@@ -120,39 +121,42 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
         InvalidInputError
             If there are fewer than two classes, or the data cannot be used.
         """
-        check_parameters(self._constraints, self.get_params(deep=False), type(self).__name__)
-        self.__dict__.pop("module_", None)
+        check_parameters(self.constraints, self.get_params(deep=False), type(self).__name__)
+        if hasattr(self, "module_"):
+            del self.module_
         fitting.check_resumable(self)
         base = self._base(X)
         # Checked before hours of pretraining, which checks again.
-        n_rows = len(base._validate(X, reset=not self._frozen))
+        n_rows = len(base.check_data(X, reset=not self.is_frozen))
         classes, targets = _encode(y, n_rows)
-        if base._conditional:
+        if base.is_conditional:
             raise InvalidInputError(
                 "autoencoder: a conditional model wants the label to encode; set conditional=False"
             )
-        seed = fitting.draw_seed(self.random_state)
+        seed = draw_seed(self.random_state)
         self.autoencoder_ = self._pretrained(base, X)
-        x, _ = self.autoencoder_._prepare(X, None)
+        x, _ = self.autoencoder_.to_tensors(X, None)
         self.classes_ = classes
         labelled = np.flatnonzero(targets >= 0)
         self.n_labelled_ = len(labelled)
         rows = torch.from_numpy(labelled)
-        self._adopt(
+        self.adopt(
             fitting.run(
                 self,
-                self._assemble(torch.Generator().manual_seed(seed + 6)),
+                self.assemble(torch.Generator().manual_seed(seed + 6)),
                 X,
                 y,
                 x[rows],
                 torch.from_numpy(targets)[rows],
                 seed,
+                phase=replace(self.phase, name=f"{type(self).__name__}, fine-tuning"),
             )
         )
         return self
 
     @property
-    def _frozen(self) -> bool:
+    def is_frozen(self) -> bool:
+        """Whether the autoencoder is taken as it is fitted."""
         return isinstance(self.autoencoder, FrozenEstimator)
 
     def _base(self, X: Any) -> BaseAutoencoder:
@@ -168,7 +172,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
                 device=self.device,
                 precision=self.precision,
             )
-        if not self._frozen:
+        if not self.is_frozen:
             base: BaseAutoencoder = clone(self.autoencoder)
             return base
         inner = self.autoencoder.estimator
@@ -181,11 +185,9 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
         return copy.deepcopy(inner)
 
     def _pretrained(self, base: BaseAutoencoder, X: Any) -> BaseAutoencoder:
-        from isthmus.models.control import untrained
-
         if base.random_state is None:
             base.set_params(random_state=self.random_state)
-        if self._frozen:
+        if self.is_frozen:
             return base if self.pretraining else untrained(base, X)
         if self.checkpoint is not None and base.checkpoint is None:
             base.set_params(checkpoint=f"{self.checkpoint}.autoencoder")
@@ -193,7 +195,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
             base.set_params(verbose=self.verbose)
         return base.fit(X) if self.pretraining else untrained(base, X)
 
-    def _assemble(self, generator: torch.Generator | None = None) -> ClassifierModule:
+    def assemble(self, generator: torch.Generator | None = None) -> ClassifierModule:
         """Return the encoder of the autoencoder with a new head."""
         base = self.autoencoder_
         return ClassifierModule(base.module_, base.latent_dim_, len(self.classes_), generator)
@@ -216,7 +218,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
         check_is_fitted(self, "module_")
         module = self.module_
         assert isinstance(module, ClassifierModule)
-        x, _ = self.autoencoder_._prepare(X, None)
+        x, _ = self.autoencoder_.to_tensors(X, None)
         return inference.map_rows(
             module, lambda rows, _: module.logits(rows).float().softmax(1), x, None
         )
@@ -228,19 +230,16 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
         return labels
 
     @property
-    def _description(self) -> str:
+    def network_digest(self) -> str:
+        """What fixes the network, for the digest that a checkpoint is known by."""
         # A frozen autoencoder has no checkpoint that would vouch for its weights.
-        weights = self.autoencoder_.module_.state_dict().values() if self._frozen else ()
+        weights = self.autoencoder_.module_.state_dict().values() if self.is_frozen else ()
         digest = fingerprint("", *weights)
-        return f"{super()._description} {self.classes_.tolist()} {digest}"
-
-    @property
-    def _label(self) -> str:
-        return f"{type(self).__name__}, fine-tuning"
+        return f"{super().network_digest} {self.classes_.tolist()} {digest}"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = self.autoencoder.estimator if self._frozen else self.autoencoder
+        inner = self.autoencoder.estimator if self.is_frozen else self.autoencoder
         tags.input_tags.allow_nan = getattr(inner, "missing", "error") == "ignore"
         tags.input_tags.three_d_array = True
         return tags

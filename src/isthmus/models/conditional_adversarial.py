@@ -12,12 +12,14 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from isthmus.data.condition import ConditionEncoder, fit_condition
+from isthmus.data.condition import fit_condition
 from isthmus.errors import InvalidInputError
 from isthmus.models.adversarial import WARMUP, matched_code
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, critic_layers
-from isthmus.training import Coefficient, Step, Warmup, adversarial
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import COMMON, at_least, critic_layers
+from isthmus.nn import Spec
+from isthmus.training import Warmup, adversarial
 
 __all__ = ["ConditionalAdversarialAutoencoder"]
 
@@ -80,9 +82,7 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
     prior: str = "uniform"
     critic_hidden_layer_sizes: tuple[int, ...] = (256, 256)
 
-    _momentum: ClassVar[float] = 0.5
-    _unmonitored: ClassVar[tuple[str, ...]] = ("adversarial", "realism")
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "adversarial_weight": [at_least(0)],
         "realism_weight": [at_least(0)],
@@ -91,33 +91,35 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
         "critic_hidden_layer_sizes": ["array-like"],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        return {
-            "kind": "conditional_adversarial",
-            "options": {"data_gradient_weight": float(self.gradient_weight)},
-            "critic_hidden": critic_layers(self),
-            **matched_code(self.prior, self.latent_activation),
-        }
+    def choose(self, facts: DataFacts) -> Choices:
+        weight = float(self.gradient_weight)
+        return (
+            super()
+            .choose(facts)
+            .but(
+                module=Spec("conditional_adversarial", {"data_gradient_weight": weight}),
+                critic_hidden=critic_layers(self),
+                latent=matched_code(self.prior, self.latent_activation),
+                coefficients={
+                    "adversarial": Warmup(float(self.adversarial_weight), WARMUP),
+                    "realism": Warmup(float(self.realism_weight), WARMUP),
+                    "code_critic": 0.0,
+                    "data_critic": 0.0,
+                    "gradient_penalty": 0.0,
+                },
+                unmonitored=("adversarial", "realism"),
+                rule=adversarial,
+                momentum=0.5,
+            )
+        )
 
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {
-            "adversarial": Warmup(float(self.adversarial_weight), WARMUP),
-            "realism": Warmup(float(self.realism_weight), WARMUP),
-            "code_critic": 0.0,
-            "data_critic": 0.0,
-            "gradient_penalty": 0.0,
-        }
+    def fit_condition(self, y: Any, n_samples: int) -> None:
+        self.condition_ = None if y is None else fit_condition(y, n_samples)
 
-    def _step(self) -> Step:
-        return adversarial
-
-    def _fit_condition(self, y: Any, n_samples: int) -> ConditionEncoder | None:
-        return None if y is None else fit_condition(y, n_samples)
-
-    def _encode_condition(self, y: Any, n_samples: int) -> Tensor | None:
+    def encode_condition(self, y: Any, n_samples: int) -> Tensor | None:
         if y is None and self.condition_ is not None:
             return torch.from_numpy(self.condition_.neutral(n_samples))
-        return super()._encode_condition(y, n_samples)
+        return super().encode_condition(y, n_samples)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train one epoch on some rows; the first call also decides likelihood and scaling.
@@ -171,9 +173,9 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
         if y.ndim == 0 or not len(y):
             raise InvalidInputError("y: expected a list of conditions, such as [0, 1]; got none")
         conditions = torch.from_numpy(condition.encode(y, len(y)))
-        x, _ = self._prepare(X, None, encoding=True)
-        codes = torch.from_numpy(self._map(self.module_.encode, x, None))
-        decoded = self._map(
+        x, _ = self.to_tensors(X, None, encoding=True)
+        codes = torch.from_numpy(self.map_rows(self.module_.encode, x, None))
+        decoded = self.map_rows(
             self.module_.decode,
             codes.repeat_interleave(len(y), dim=0),
             conditions.repeat(len(codes), 1),

@@ -7,12 +7,11 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, above, at_least
-from isthmus.nn import Contractive, HigherOrderContractive, Penalty
-from isthmus.training import Coefficient
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import COMMON, above, at_least
+from isthmus.nn import Contractive, HigherOrderContractive, Spec
 
 __all__ = ["ContractiveAutoencoder"]
 
@@ -72,7 +71,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     curvature_draws: int = 1
     jacobian: str = "auto"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "contraction": [at_least(0)],
         "curvature": [at_least(0)],
@@ -81,20 +80,20 @@ class ContractiveAutoencoder(BaseAutoencoder):
         "jacobian": [StrOptions({"auto", "closed", "exact", "estimate"})],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        name = "sigmoid" if self.latent_activation == "auto" else self.latent_activation
-        return {"latent": "deterministic", "latent_activation": name}
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        penalties: dict[str, Penalty] = {"contraction": Contractive(self.jacobian)}
-        if self.curvature:
-            penalties["curvature"] = HigherOrderContractive(
-                float(self.curvature_noise), int(self.curvature_draws), self.jacobian
+    def choose(self, facts: DataFacts) -> Choices:
+        choices = (
+            super()
+            .choose(facts)
+            .but(
+                latent=Spec("deterministic", {"activation": self.code_activation("sigmoid")}),
+                penalties={"contraction": Contractive(self.jacobian)},
+                coefficients={"contraction": float(self.contraction)},
             )
-        return penalties
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        coefficients: dict[str, Coefficient] = {"contraction": float(self.contraction)}
-        if self.curvature:
-            coefficients["curvature"] = float(self.curvature)
-        return coefficients
+        )
+        if not self.curvature:
+            return choices
+        noise, draws = float(self.curvature_noise), int(self.curvature_draws)
+        return choices.but(
+            penalties={"curvature": HigherOrderContractive(noise, draws, self.jacobian)},
+            coefficients={"curvature": float(self.curvature)},
+        )

@@ -8,15 +8,20 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.chain import SamplingChain
-from isthmus.models.likelihoods import make_likelihood
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import Corruption, GaussianNoise, Masking, SaltAndPepper
-from isthmus.training import Step, backpropagation, walk_back
+from isthmus.models.base.chain import SamplingChain
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import (
+    AnyCorruption,
+    GaussianNoise,
+    Masking,
+    SaltAndPepper,
+    Spec,
+)
+from isthmus.training import backpropagation, walk_back
 
 __all__ = ["DenoisingAutoencoder"]
 
@@ -73,7 +78,7 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
     clean_weight: float = 1.0
     walk_back_steps: int = 1
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "corruption": [StrOptions({"masking", "gaussian", "salt_and_pepper"}), callable],
         "corruption_level": [at_least(0)],
@@ -82,46 +87,49 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
         "walk_back_steps": [at_least(1, Integral)],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        alpha, beta = float(self.corrupted_weight), float(self.clean_weight)
+    def choose(self, facts: DataFacts) -> Choices:
+        alpha, beta, steps = (
+            float(self.corrupted_weight),
+            float(self.clean_weight),
+            int(self.walk_back_steps),
+        )
+        choices = (
+            super()
+            .choose(facts)
+            .but(
+                rule=backpropagation if steps == 1 else walk_back(steps),
+            )
+        )
         if alpha == beta == 1:
-            return super()._latent()
-        if self.walk_back_steps > 1:
+            return choices
+        if steps > 1:
             raise InvalidInputError(
                 "corrupted_weight: emphasis is for walk_back_steps=1, where what was corrupted is "
-                f"known; got {alpha!r} and {beta!r} with {self.walk_back_steps} steps"
+                f"known; got {alpha!r} and {beta!r} with {steps} steps"
             )
         options = {"corrupted_weight": alpha, "clean_weight": beta}
-        return {**super()._latent(), "options": options}
+        return choices.but(module=Spec("autoencoder", options))
 
-    def _step(self) -> Step:
-        steps = int(self.walk_back_steps)
-        return backpropagation if steps == 1 else walk_back(steps)
+    def chosen_corruption(self, given: Any, facts: DataFacts) -> AnyCorruption | None:
+        """Return the corruption of a name, whose level is `corruption_level`, or the one given.
 
-    def _corruption(self, x: Tensor) -> Corruption | None:
-        return self._chosen(self.corruption, x)
-
-    def _chosen(self, kind: str | Callable[..., Any], x: Tensor) -> Corruption:
+        Parameters
+        ----------
+        given : str, tuple or callable
+            A name, a name with its options, or a corruption.
+        facts : DataFacts
+            What is known of the data: the bounds of salt and pepper.
+        """
         level = float(self.corruption_level)
-        if not isinstance(kind, str):
-            return kind
-        if kind == "gaussian":
+        if given == "gaussian":
             return GaussianNoise(level)
-        if level > 1:
-            raise InvalidInputError(
-                f"corruption_level: expected a probability, 0 to 1, for {kind!r}; got {level!r}"
-            )
-        if kind == "masking":
-            return Masking(level)
-        return SaltAndPepper(level, *self._bounds(x))
-
-    def _bounds(self, x: Tensor) -> tuple[float, float]:
-        """Return the lowest and the highest value that the encoder sees: classes are one-hot."""
-        likelihood = make_likelihood(self.architecture_.likelihood)
-        low, high = float("inf"), -float("inf")
-        for rows in x.split(_ROWS):
-            seen = likelihood.features(rows)
-            seen = seen[~seen.isnan()]
-            if len(seen):
-                low, high = min(low, float(seen.min())), max(high, float(seen.max()))
-        return low, high
+        if given in ("masking", "salt_and_pepper"):
+            if level > 1:
+                raise InvalidInputError(
+                    f"corruption_level: expected a probability, 0 to 1, for {given!r}; got "
+                    f"{level!r}"
+                )
+            if given == "masking":
+                return Masking(level)
+            return SaltAndPepper(level, *facts.feature_bounds())
+        return super().chosen_corruption(given, facts)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
-from isthmus.models.parameters import at_least
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import at_least
 from isthmus.models.variational import VariationalAutoencoder
-from isthmus.nn import CovariancePenalty, Penalty
-from isthmus.training import Coefficient, Warmup
+from isthmus.nn import CovariancePenalty
+from isthmus.training import Warmup
 
 __all__ = ["DIPVAE"]
 
@@ -64,29 +64,31 @@ class DIPVAE(VariationalAutoencoder):
     off_diagonal: float = 1.0
     diagonal: float | str = "auto"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **VariationalAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **VariationalAutoencoder.constraints,
         "covariance": [StrOptions({"means", "codes"})],
         "off_diagonal": [at_least(0)],
         "diagonal": [at_least(0), StrOptions({"auto"})],
         "posterior": [StrOptions({"gaussian"})],
     }
 
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        parts = {
-            name: CovariancePenalty(name, self.covariance) for name in ("off_diagonal", "diagonal")
-        }
-        return {**super()._penalties(x), **parts}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        warmup = int(self.beta_warmup)
-        off_diagonal = float(self.off_diagonal)
+    def choose(self, facts: DataFacts) -> Choices:
+        warmup, off_diagonal = int(self.beta_warmup), float(self.off_diagonal)
         if isinstance(self.diagonal, str):
             diagonal = off_diagonal * (10.0 if self.covariance == "means" else 1.0)
         else:
             diagonal = float(self.diagonal)
-        return {
-            **super()._coefficients(),
-            "off_diagonal": Warmup(off_diagonal, warmup),
-            "diagonal": Warmup(diagonal, warmup),
-        }
+        return (
+            super()
+            .choose(facts)
+            .but(
+                penalties={
+                    name: CovariancePenalty(name, self.covariance)
+                    for name in ("off_diagonal", "diagonal")
+                },
+                coefficients={
+                    "off_diagonal": Warmup(off_diagonal, warmup),
+                    "diagonal": Warmup(diagonal, warmup),
+                },
+            )
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import Architecture
-from isthmus.models.indexed import IndexedAutoencoder
-from isthmus.models.parameters import COMMON, above, at_least, auto_latent_dim
-from isthmus.training import Annealing, Coefficient, TemperatureSchedule, Warmup
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.indexed import IndexedAutoencoder
+from isthmus.models.base.parameters import COMMON, above, at_least
+from isthmus.nn import Spec
+from isthmus.training import Annealing, TemperatureSchedule, Warmup
 
 __all__ = ["DiscreteVariationalAutoencoder"]
 
-_CLASSES = 4  # what "auto" is, as far as latent_dim is a multiple of it
+_CLASSES = 4
+_BITS = 4  # what "auto" is, as far as latent_dim is a multiple of it
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -84,8 +86,7 @@ class DiscreteVariationalAutoencoder(IndexedAutoencoder):
     beta: float = 1.0
     beta_warmup: int = 10
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "code": [StrOptions({"categorical", "bernoulli"})],
         "n_classes": [at_least(2, Integral), StrOptions({"auto"})],
@@ -97,19 +98,32 @@ class DiscreteVariationalAutoencoder(IndexedAutoencoder):
         "beta_warmup": [at_least(0, Integral)],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        self._identity()
-        return {
-            "latent": "categorical" if self.code == "categorical" else "bits",
-            "latent_options": {
-                "temperature": float(self.temperature),
-                "straight_through": bool(self.straight_through),
-            },
-        }
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        each = 4 if self.code == "bernoulli" else self._n_classes(0)
-        return auto_latent_dim(n_values) * each
+    def choose(self, facts: DataFacts) -> Choices:
+        self.no_code_activation("a discrete code")
+        choices = super().choose(facts)
+        if isinstance(self.latent_dim, str) and choices.architecture.network.name != "custom":
+            each = _BITS if self.code == "bernoulli" else self._n_classes(0)
+            choices = choices.but(latent_dim=choices.architecture.latent_dim * each)
+        size = choices.architecture.latent_dim
+        options: dict[str, Any] = {
+            "temperature": float(self.temperature),
+            "straight_through": bool(self.straight_through),
+        }
+        if self.code == "categorical":
+            if size < 2:
+                raise InvalidInputError(
+                    "latent_dim: one number is no choice between classes; expected at least 2, or "
+                    f"code='bernoulli'; got {size}"
+                )
+            options["n_classes"] = self._n_classes(size)
+        return choices.but(
+            latent=Spec("categorical" if self.code == "categorical" else "bits", options),
+            coefficients={"divergence": Warmup(float(self.beta), int(self.beta_warmup))},
+            annealing=self._cooling,
+        )
 
     def _n_classes(self, latent_dim: int) -> int:
         """Return the classes of a variable; of 0 numbers any is a divisor."""
@@ -124,27 +138,9 @@ class DiscreteVariationalAutoencoder(IndexedAutoencoder):
             )
         return size
 
-    def _settled(self, architecture: Architecture) -> Architecture:
-        if self.code == "bernoulli":
-            return architecture
-        if architecture.latent_dim < 2:
-            raise InvalidInputError(
-                "latent_dim: one number is no choice between classes; expected at least 2, or "
-                f"code='bernoulli'; got {architecture.latent_dim}"
-            )
-        options = {
-            **architecture.latent_options,
-            "n_classes": self._n_classes(architecture.latent_dim),
-        }
-        return dataclasses.replace(architecture, latent_options=options)
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {"divergence": Warmup(float(self.beta), int(self.beta_warmup))}
-
-    def _annealing(self, max_epochs: int) -> Annealing:
+    def _cooling(self, max_epochs: int) -> Annealing:
         given = self.temperature_annealing
         epochs = max_epochs // 2 if isinstance(given, str) else int(given)
-        # At least the last epoch is one of the temperature that was asked for.
         return TemperatureSchedule(
             float(self.temperature_start), float(self.temperature), min(epochs, max_epochs - 1)
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from isthmus.models.parameters import at_least, critic_layers
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import at_least, critic_layers
 from isthmus.models.variational import VariationalAutoencoder
-from isthmus.training import Coefficient, Step, Warmup, adversarial
+from isthmus.nn import Spec
+from isthmus.training import Warmup, adversarial
 
 __all__ = ["FactorVAE"]
 
@@ -53,22 +55,24 @@ class FactorVAE(VariationalAutoencoder):
     gamma: float = 10.0
     critic_hidden_layer_sizes: tuple[int, ...] = (256, 256)
 
-    _momentum: ClassVar[float] = 0.5
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **VariationalAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **VariationalAutoencoder.constraints,
         "gamma": [at_least(0)],
         "critic_hidden_layer_sizes": ["array-like"],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        return {**super()._latent(), "kind": "factor", "critic_hidden": critic_layers(self)}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {
-            **super()._coefficients(),
-            "total_correlation": Warmup(float(self.gamma), int(self.beta_warmup)),
-            "code_critic": 0.0,
-        }
-
-    def _rule(self) -> Step:
-        return adversarial
+    def choose(self, facts: DataFacts) -> Choices:
+        return (
+            super()
+            .choose(facts)
+            .but(
+                module=Spec("factor"),
+                critic_hidden=critic_layers(self),
+                coefficients={
+                    "total_correlation": Warmup(float(self.gamma), int(self.beta_warmup)),
+                    "code_critic": 0.0,  # descended as it is, and not in the loss that is shown
+                },
+                rule=self.binarized(adversarial),
+                momentum=0.5,
+            )
+        )

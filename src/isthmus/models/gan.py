@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,8 +10,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, critic_layers
-from isthmus.training import Coefficient, Step, adversarial
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least, critic_layers
+from isthmus.nn import Spec
+from isthmus.training import adversarial
 
 __all__ = ["GenerativeAdversarialNetwork"]
 
@@ -77,10 +80,7 @@ class GenerativeAdversarialNetwork(BaseAutoencoder):
     conditional: bool = False
     critic_hidden_layer_sizes: tuple[int, ...] = (256, 256)
 
-    _momentum: ClassVar[float] = 0.5
-    _unmonitored: ClassVar[tuple[str, ...]] = ("realism", "regression")
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "latent_activation": [StrOptions({"auto", "identity"})],
         "gradient_weight": [at_least(0)],
@@ -88,21 +88,29 @@ class GenerativeAdversarialNetwork(BaseAutoencoder):
         "critic_hidden_layer_sizes": ["array-like"],
     }
 
-    def _latent(self) -> dict[str, Any]:
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
+
+    def choose(self, facts: DataFacts) -> Choices:
         if self.tied_weights:
             raise InvalidInputError(
                 "tied_weights: the decoder learns from the critic alone, and the encoder from the "
                 "decoder; set it to False"
             )
-        return {
-            "kind": "gan",
-            "options": {"gradient_weight": float(self.gradient_weight)},
-            "critic_hidden": critic_layers(self),
-            "latent": "matched",
-        }
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {"data_critic": 0.0, "gradient_penalty": 0.0}
-
-    def _step(self) -> Step:
-        return adversarial
+        if self.corruption is not None:
+            raise InvalidInputError(
+                "corruption: the networks learn from what is generated; leave it at None"
+            )
+        return (
+            super()
+            .choose(facts)
+            .but(
+                module=Spec("gan", {"gradient_weight": float(self.gradient_weight)}),
+                critic_hidden=critic_layers(self),
+                latent=Spec("matched"),
+                coefficients={"data_critic": 0.0, "gradient_penalty": 0.0},
+                unmonitored=("realism", "regression"),
+                rule=adversarial,
+                momentum=0.5,
+            )
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -10,10 +11,11 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.training import Coefficient, Warmup
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import Spec
+from isthmus.training import Warmup
 
 __all__ = ["HypersphericalVAE"]
 
@@ -64,8 +66,7 @@ class HypersphericalVAE(BaseAutoencoder):
     beta_warmup: int = 10
     conditional: bool = False
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "latent_dim": [at_least(2, Integral), StrOptions({"auto"})],
         "beta": [at_least(0)],
@@ -73,22 +74,20 @@ class HypersphericalVAE(BaseAutoencoder):
         "conditional": ["boolean"],
     }
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        return max(2, super()._auto_latent_dim(n_values))
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
 
-    def _latent(self) -> dict[str, Any]:
-        if self.latent_activation not in ("auto", "identity"):
-            raise InvalidInputError(
-                "latent_activation: a code on the sphere has none; set it to 'auto'; "
-                f"got {self.latent_activation!r}"
-            )
-        return {"kind": "hyperspherical", "latent": "von_mises_fisher"}
+    def choose(self, facts: DataFacts) -> Choices:
+        self.no_code_activation("a code on the sphere")
+        choices = super().choose(facts)
+        return choices.but(
+            latent=Spec("von_mises_fisher"),
+            latent_dim=max(2, choices.architecture.latent_dim),
+            coefficients={"divergence": Warmup(float(self.beta), int(self.beta_warmup))},
+        )
 
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {"divergence": Warmup(float(self.beta), int(self.beta_warmup))}
-
-    def _draw_codes(self, n_samples: int, generator: torch.Generator) -> Tensor:
-        codes = super()._draw_codes(n_samples, generator)
+    def draw_codes(self, n_samples: int, generator: torch.Generator) -> Tensor:
+        codes = super().draw_codes(n_samples, generator)
         # A density knows nothing of the sphere.
         return torch.nn.functional.normalize(codes, dim=1)
 

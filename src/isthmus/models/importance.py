@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -9,9 +10,10 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.parameters import at_least, share
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import at_least, share
 from isthmus.models.variational import VariationalAutoencoder
-from isthmus.training import Coefficient
+from isthmus.nn import Spec
 
 __all__ = ["ImportanceWeightedAutoencoder"]
 
@@ -69,15 +71,15 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
     elbo_weight: float = 0.5
     beta_warmup: int = 0
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **VariationalAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **VariationalAutoencoder.constraints,
         "n_importance_samples": [at_least(1, Integral)],
         "gradient": [StrOptions({"iwae", "miwae", "ciwae", "piwae"})],
         "n_groups": [at_least(1, Integral)],
         "elbo_weight": [share("both")],
     }
 
-    def _latent(self) -> dict[str, Any]:
+    def choose(self, facts: DataFacts) -> Choices:
         fixed = {"beta": 1, "beta_warmup": 0, "free_bits": 0, "capacity": None}
         for name, value in fixed.items():
             if getattr(self, name) != value:
@@ -91,16 +93,13 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
                 f"n_groups: only for gradient='miwae' and 'piwae'; got {self.n_groups!r} with "
                 f"{self.gradient!r}; leave it at 1"
             )
-        return {
-            **super()._latent(),
-            "kind": "importance",
-            "options": {
-                "n_samples": int(self.n_importance_samples),
-                "n_groups": int(self.n_groups),
-                "elbo_weight": float(self.elbo_weight) if self.gradient == "ciwae" else 0.0,
-                "partial": float(self.gradient == "piwae"),
-            },
+        options = {
+            "n_samples": int(self.n_importance_samples),
+            "n_groups": int(self.n_groups),
+            "elbo_weight": float(self.elbo_weight) if self.gradient == "ciwae" else 0.0,
+            "partial": float(self.gradient == "piwae"),
         }
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {}
+        choices = super().choose(facts).but(module=Spec("importance", options))
+        return dataclasses.replace(
+            choices, coefficients={}
+        )  # the bound has no part that is weighted

@@ -7,13 +7,13 @@ from numbers import Real
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.parameters import at_least
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import at_least
 from isthmus.models.variational import VariationalAutoencoder
-from isthmus.nn import MaximumMeanDiscrepancy, Penalty
-from isthmus.training import Coefficient, Warmup
+from isthmus.nn import MaximumMeanDiscrepancy
+from isthmus.training import Warmup
 
 __all__ = ["InfoVAE"]
 
@@ -67,8 +67,8 @@ class InfoVAE(VariationalAutoencoder):
     mmd_weight: float = 10.0
     kernel: str = "multiquadric"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **VariationalAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **VariationalAutoencoder.constraints,
         "alpha": [Interval(Real, None, 1, closed="right")],
         "mmd_weight": [at_least(0)],
         "kernel": [StrOptions({"multiquadric", "gaussian"})],
@@ -77,18 +77,18 @@ class InfoVAE(VariationalAutoencoder):
         "capacity": [None],
     }
 
-    def _latent(self) -> dict[str, Any]:
+    def choose(self, facts: DataFacts) -> Choices:
         if self.mmd_weight < 1 - self.alpha:
             raise InvalidInputError(
                 f"mmd_weight: expected at least 1 - alpha = {1 - self.alpha:g}, so that the "
                 f"discrepancy is not rewarded; got {self.mmd_weight!r}"
             )
-        return super()._latent()
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        return {**super()._penalties(x), "mmd": MaximumMeanDiscrepancy(self.kernel)}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
+        choices = super().choose(facts)
         part = Warmup(1 - float(self.alpha), int(self.beta_warmup))
-        coefficients: dict[str, Coefficient] = dict.fromkeys(super()._coefficients(), part)
-        return {**coefficients, "mmd": float(self.alpha + self.mmd_weight - 1)}
+        return choices.but(
+            penalties={"mmd": MaximumMeanDiscrepancy(self.kernel)},
+            coefficients={
+                **dict.fromkeys(choices.coefficients, part),
+                "mmd": float(self.alpha + self.mmd_weight - 1),
+            },
+        )

@@ -14,10 +14,12 @@ from torch import Tensor
 from isthmus.data.containers import is_tensor, like
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.inference import fixed_noise
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import LadderLatent
-from isthmus.training import Coefficient, Warmup
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.inference import fixed_noise
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import LadderLatent, Spec
+from isthmus.nn.latent.ladder import split_levels
+from isthmus.training import Warmup
 
 __all__ = ["LadderVAE"]
 
@@ -75,8 +77,7 @@ class LadderVAE(BaseAutoencoder):
     beta_warmup: int = 20
     conditional: bool = False
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "latent_dim": [at_least(2, Integral), StrOptions({"auto"})],
         "latent_dims": ["array-like", StrOptions({"auto"})],
@@ -86,29 +87,27 @@ class LadderVAE(BaseAutoencoder):
         "conditional": ["boolean"],
     }
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        if isinstance(self.latent_dims, str):
-            return max(2, super()._auto_latent_dim(n_values))
-        return sum(_levels(self.latent_dims))
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
 
-    def _latent(self) -> dict[str, Any]:
-        if self.latent_activation not in ("auto", "identity"):
-            raise InvalidInputError(
-                "latent_activation: a code with a posterior has none; set it to 'auto'; "
-                f"got {self.latent_activation!r}"
-            )
-        options: dict[str, Any] = {"hidden": int(self.level_hidden)}
-        if not isinstance(self.latent_dims, str):
-            levels = options["levels"] = _levels(self.latent_dims)
+    def choose(self, facts: DataFacts) -> Choices:
+        self.no_code_activation("a code with a posterior")
+        choices = super().choose(facts)
+        size = choices.architecture.latent_dim
+        if isinstance(self.latent_dims, str):
+            levels = list(split_levels(max(2, size)))
+        else:
+            levels = _levels(self.latent_dims)
             if not isinstance(self.latent_dim, str) and self.latent_dim != sum(levels):
                 raise InvalidInputError(
                     f"latent_dim: expected {sum(levels)}, the sum of latent_dims, or 'auto'; got "
                     f"{self.latent_dim!r}"
                 )
-        return {"kind": "ladder", "latent": "ladder", "latent_options": options}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {"divergence": Warmup(float(self.beta), int(self.beta_warmup))}
+        return choices.but(
+            latent=Spec("ladder", {"hidden": int(self.level_hidden), "levels": levels}),
+            latent_dim=sum(levels),
+            coefficients={"divergence": Warmup(float(self.beta), int(self.beta_warmup))},
+        )
 
     def level_divergences(self, X: Any, y: Any = None) -> Any:
         """Return the divergence of each level of each sample, in nats: whether a level is used.
@@ -125,7 +124,7 @@ class LadderVAE(BaseAutoencoder):
         array of shape (n, levels), float32
             From the bottom; the means over the same 16 draws of the levels above for every sample.
         """
-        x, condition = self._prepare(X, y)
+        x, condition = self.to_tensors(X, y)
         latent = self.module_.latent
         assert isinstance(latent, LadderLatent)
         device = next(self.module_.parameters()).device
@@ -135,7 +134,7 @@ class LadderVAE(BaseAutoencoder):
             h = self.module_.posterior(part, c)
             return torch.stack([latent.level_divergences(h, draw) for draw in draws]).mean(0)
 
-        found = self._map(divergences, x, condition)
+        found = self.map_rows(divergences, x, condition)
         return like(found, X) if is_tensor(X) else found
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:

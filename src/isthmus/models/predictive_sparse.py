@@ -13,9 +13,10 @@ from torch import Tensor
 from isthmus.data.containers import is_tensor, like
 from isthmus.errors import InvalidInputError, check_count
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, check_one_layer
-from isthmus.nn import PredictiveSparseModule
-from isthmus.training import Coefficient, Step, sparse_inference
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least, check_one_layer
+from isthmus.nn import PredictiveSparseModule, Spec
+from isthmus.training import sparse_inference
 
 __all__ = ["PredictiveSparseDecomposition"]
 
@@ -78,8 +79,8 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
     prediction_weight: float = 1.0
     inference_steps: int = 10
 
-    _dense_only: ClassVar[bool] = True
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    dense_only: ClassVar[bool] = True
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "likelihood": [StrOptions({"auto", "gaussian"})],
         "latent_activation": [StrOptions({"auto", "tanh"})],
@@ -88,33 +89,28 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
         "inference_steps": [at_least(1, Integral)],
     }
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        return min(2 * n_values, 256)
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(likelihood="gaussian")
 
-    def _auto_likelihood(self, kinds: Sequence[str]) -> str:
-        return "gaussian"
-
-    def _latent(self) -> dict[str, Any]:
+    def choose(self, facts: DataFacts) -> Choices:
         check_one_layer(self)
-        return {
-            "latent": "gained",
-            "latent_activation": "tanh",
-            "kind": "predictive_sparse",
-            "options": {
-                "sparsity_weight": float(self.sparsity_weight),
-                "prediction_weight": float(self.prediction_weight),
-                "inference_steps": int(self.inference_steps),
+        choices = super().choose(facts)
+        if isinstance(self.latent_dim, str):
+            choices = choices.but(latent_dim=min(2 * facts.schema.n_values, 256))
+        weights = {
+            "sparsity_weight": float(self.sparsity_weight),
+            "prediction_weight": float(self.prediction_weight),
+        }
+        steps = {"inference_steps": int(self.inference_steps)}
+        return choices.but(
+            latent=Spec("gained", {"activation": "tanh"}),
+            module=Spec("predictive_sparse", {**weights, **steps}),
+            coefficients={
+                "sparsity": weights["sparsity_weight"],
+                "prediction": weights["prediction_weight"],
             },
-        }
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {
-            "sparsity": float(self.sparsity_weight),
-            "prediction": float(self.prediction_weight),
-        }
-
-    def _step(self) -> Step:
-        return sparse_inference
+            rule=sparse_inference,
+        )
 
     def sparse_encode(self, X: Any, *, n_steps: int = 1000, tolerance: float = 1e-4) -> Any:
         """Return the codes that minimise ½‖x − (Dz + b)‖² + λ‖z‖₁, without the predictor's term.
@@ -142,7 +138,7 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
         check_count("n_steps", n_steps)
         if not tolerance >= 0:
             raise InvalidInputError(f"tolerance: expected at least 0; got {tolerance!r}")
-        x, _ = self._prepare(X, None)
+        x, _ = self.to_tensors(X, None)
         module = cast(PredictiveSparseModule, self.module_)
 
         def encode(part: Tensor, condition: Tensor | None) -> Tensor:
@@ -150,5 +146,5 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
                 part, module.encode(part), n_steps=int(n_steps), tolerance=float(tolerance)
             )
 
-        codes = self._map(encode, x, None)
+        codes = self.map_rows(encode, x, None)
         return like(codes, X) if is_tensor(X) else codes

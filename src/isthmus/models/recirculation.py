@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
+from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, check_one_layer, share
-from isthmus.training import Step, recirculation
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, check_one_layer, share
+from isthmus.nn import Spec
+from isthmus.training import recirculation
 
 __all__ = ["RecirculationAutoencoder"]
 
@@ -62,20 +65,31 @@ class RecirculationAutoencoder(BaseAutoencoder):
     learning_rate: float = 1e-2
     regression: float = 0.75
 
-    _dense_only: ClassVar[bool] = True
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    dense_only: ClassVar[bool] = True
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "likelihood": [StrOptions({"auto", "bernoulli", "gaussian"})],
         "latent_activation": [StrOptions({"auto", "sigmoid"})],
         "regression": [share("left")],
     }
 
-    def _auto_likelihood(self, kinds: Sequence[str]) -> str:
-        return "bernoulli" if {*kinds} <= {"binary", "unit", "bytes"} else "gaussian"
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        bounded = {*kinds} <= {"binary", "unit", "bytes"}
+        return ValueDefaults(likelihood="bernoulli" if bounded else "gaussian")
 
-    def _latent(self) -> dict[str, Any]:
+    def choose(self, facts: DataFacts) -> Choices:
         check_one_layer(self)
-        return {"latent": "deterministic", "latent_activation": "sigmoid"}
-
-    def _step(self) -> Step:
-        return recirculation(float(self.regression))
+        for name in ("corruption", "penalties"):
+            if getattr(self, name):
+                raise InvalidInputError(
+                    f"{name}: nothing is differentiated here, and so nothing learns from it; leave "
+                    "it at None"
+                )
+        return (
+            super()
+            .choose(facts)
+            .but(
+                latent=Spec("deterministic", {"activation": "sigmoid"}),
+                rule=recirculation(float(self.regression)),
+            )
+        )

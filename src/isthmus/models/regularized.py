@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.density import DENSITIES
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import CodeNorm, DecoderGradient, DecoderWeights, Penalty
-from isthmus.training import Coefficient
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.density import DENSITIES
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import CodeNorm, DecoderGradient, DecoderWeights
 
 __all__ = ["RegularizedAutoencoder"]
 
@@ -67,7 +66,7 @@ class RegularizedAutoencoder(BaseAutoencoder):
     decoder_weight: float | str = "auto"
     density: str = "mixture"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "code_weight": [at_least(0)],
         "regularization": [StrOptions({"weights", "gradient"}), None],
@@ -75,21 +74,20 @@ class RegularizedAutoencoder(BaseAutoencoder):
         "density": [StrOptions(set(DENSITIES))],
     }
 
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        penalties: dict[str, Penalty] = {"code": CodeNorm()}
-        if self.regularization == "weights":
-            penalties["decoder"] = DecoderWeights()
-        elif self.regularization == "gradient":
-            penalties["decoder"] = DecoderGradient()
-        return penalties
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        coefficients: dict[str, Coefficient] = {"code": float(self.code_weight)}
-        if self.regularization is not None:
-            auto = 0.001 if self.regularization == "weights" else 0.1
-            weight = self.decoder_weight
-            coefficients["decoder"] = auto if isinstance(weight, str) else float(weight)
-        return coefficients
+    def choose(self, facts: DataFacts) -> Choices:
+        choices = (
+            super()
+            .choose(facts)
+            .but(penalties={"code": CodeNorm()}, coefficients={"code": float(self.code_weight)})
+        )
+        if self.regularization is None:
+            return choices
+        by_weights = self.regularization == "weights"
+        auto, weight = 1e-3 if by_weights else 0.1, self.decoder_weight
+        return choices.but(
+            penalties={"decoder": DecoderWeights() if by_weights else DecoderGradient()},
+            coefficients={"decoder": auto if isinstance(weight, str) else float(weight)},
+        )
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the network to the data, and the density to its codes.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, share
-from isthmus.nn import L1, KLSparsity, Penalty
-from isthmus.training import Annealing, Coefficient, SupportSchedule
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least, share
+from isthmus.nn import L1, KLSparsity, Spec
+from isthmus.training import Annealing, SupportSchedule
 
 __all__ = ["SparseAutoencoder"]
 
@@ -95,7 +96,7 @@ class SparseAutoencoder(BaseAutoencoder):
     k_annealing: int | str = "auto"
     alpha: float = 1.0
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "sparsity": [StrOptions({"l1", "kl", "topk"})],
         "sparsity_weight": [at_least(0)],
@@ -106,38 +107,41 @@ class SparseAutoencoder(BaseAutoencoder):
         "alpha": [at_least(1)],
     }
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        return min(2 * n_values, 1024)
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        # The k largest units of a code need data whose mean is 0; see docs/design.md.
+        if self.sparsity != "topk" or not {*kinds} <= {"binary", "unit", "bytes"}:
+            return ValueDefaults()
+        return ValueDefaults("gaussian", "standard" if "bytes" in kinds else "center")
 
-    def _auto_likelihood(self, kinds: Sequence[str]) -> str:
-        return "gaussian" if self._centres(kinds) else "auto"
-
-    def _auto_scaling(self, kinds: Sequence[str]) -> str:
-        if not self._centres(kinds):
-            return "auto"
-        return "standard" if "bytes" in kinds else "center"
-
-    def _centres(self, kinds: Sequence[str]) -> bool:
-        """Whether the k largest units would compete on values that are all 0 or more."""
-        return self.sparsity == "topk" and {*kinds} <= {"binary", "unit", "bytes"}
-
-    def _latent(self) -> dict[str, Any]:
-        name = self.latent_activation
-        if name == "auto":
-            name = {"l1": "relu", "kl": "sigmoid", "topk": "identity"}[self.sparsity]
+    def choose(self, facts: DataFacts) -> Choices:
+        name = self.code_activation(
+            {"l1": "relu", "kl": "sigmoid", "topk": "identity"}[self.sparsity]
+        )
         if self.sparsity == "kl" and name != "sigmoid":
             raise InvalidInputError(
                 f"latent_activation: sparsity='kl' needs 'sigmoid', codes from 0 to 1; got {name!r}"
             )
-        if self.sparsity != "topk":
-            return {"latent": "deterministic", "latent_activation": name}
-        k = 0 if isinstance(self.k, str) else int(self.k)  # 0: decided with the size of the code
-        return {"latent": "topk", "k": k, "alpha": float(self.alpha), "latent_activation": name}
+        choices = super().choose(facts)
+        if isinstance(self.latent_dim, str) and choices.architecture.network.name != "custom":
+            choices = choices.but(latent_dim=min(2 * facts.schema.n_values, 1024))
+        if self.sparsity == "topk":
+            size = choices.architecture.latent_dim
+            k = max(1, size // 10) if isinstance(self.k, str) else int(self.k)
+            return choices.but(
+                latent=Spec("topk", {"k": k, "activation": name, "alpha": float(self.alpha)}),
+                annealing=partial(self._shrinking, k, size),
+            )
+        penalty = L1() if self.sparsity == "l1" else KLSparsity(float(self.target_activity))
+        return choices.but(
+            latent=Spec("deterministic", {"activation": name}),
+            penalties={"sparsity": penalty},
+            coefficients={"sparsity": float(self.sparsity_weight)},
+        )
 
-    def _annealing(self, max_epochs: int) -> Annealing | None:
-        if self.sparsity != "topk" or self.k_start is None:
+    def _shrinking(self, k: int, size: int, max_epochs: int) -> Annealing | None:
+        """Return the schedule by which more units than k are active at first."""
+        if self.k_start is None:
             return None
-        k, size = self.architecture_.k, self.architecture_.latent_dim
         if isinstance(self.k_start, str):
             start = max(min(4 * k, size // 2), k)
         elif (start := int(self.k_start)) < k:
@@ -145,15 +149,4 @@ class SparseAutoencoder(BaseAutoencoder):
                 f"k_start: expected at least k, {k}; got {start}; the active units can only fall"
             )
         epochs = max_epochs // 2 if isinstance(self.k_annealing, str) else int(self.k_annealing)
-        # At least the last epoch is one with k, or the model would never have been trained so.
         return SupportSchedule(start, k, min(epochs, max_epochs - 1))
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        if self.sparsity == "l1":
-            return {"sparsity": L1()}
-        return (
-            {"sparsity": KLSparsity(float(self.target_activity))} if self.sparsity == "kl" else {}
-        )
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {} if self.sparsity == "topk" else {"sparsity": float(self.sparsity_weight)}

@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from isthmus.errors import InvalidInputError
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.base import BaseAutoencoder
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.likelihoods import make_likelihood
+from isthmus.models.base.parameters import COMMON
+from isthmus.models.base.phase import Phase
+from isthmus.models.base.trained import TrainedEstimator
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
-from isthmus.models.likelihoods import make_likelihood
-from isthmus.models.parameters import COMMON
 from isthmus.models.sparse import SparseAutoencoder
-from isthmus.models.trained import TrainedEstimator
-from isthmus.nn import AutoencoderModule, Dense, TiedDense
+from isthmus.nn import AutoencoderModule, Dense, Spec, TiedDense
 from isthmus.training import History
 
 __all__ = ["LAYERS", "StackedAutoencoder"]
@@ -103,8 +105,8 @@ class StackedAutoencoder(BaseAutoencoder):
     layer: str | BaseAutoencoder = "denoising"
     fine_tuning: bool = True
 
-    _dense_only: ClassVar[bool] = True
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    dense_only: ClassVar[bool] = True
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "layer": [StrOptions(set(LAYERS)), *LAYERS.values()],
         "fine_tuning": ["boolean"],
@@ -112,19 +114,20 @@ class StackedAutoencoder(BaseAutoencoder):
 
     pretraining_: list[History] = field(init=False)
 
-    def _latent(self) -> dict[str, Any]:
+    def choose(self, facts: DataFacts) -> Choices:
         if self.normalization is not None:
             raise InvalidInputError(
                 f"normalization: a stack has none between its layers; set it to None; got "
                 f"{self.normalization!r}"
             )
-        return {"latent": "deterministic", "latent_activation": self._activations(1)[0]}
+        options = {"activation": self._activations(1)[0]}
+        return super().choose(facts).but(latent=Spec("deterministic", options))
 
     def _activations(self, n_layers: int) -> list[str]:
         last = self.activation if self.latent_activation == "auto" else self.latent_activation
         return [self.activation] * (n_layers - 1) + [last]
 
-    def _initialise(self, module: AutoencoderModule, X: Any, seed: int) -> bool:
+    def initialise(self, module: AutoencoderModule, X: Any, seed: int) -> bool:
         """Fit the layers one on top of the other and copy them into the deep network."""
         encoder = module.encoder
         assert isinstance(encoder, Dense)
@@ -135,13 +138,13 @@ class StackedAutoencoder(BaseAutoencoder):
         below = None
         for i, (size, activation) in enumerate(zip(sizes, activations, strict=True)):
             layer = self._layer(i, size, activation, below=activations[i - 1], seed=seed)
-            layer.__dict__.update(
-                _name=f"{type(self).__name__}, layer {i + 1} of {len(sizes)}",
-                _split_seed=seed,
-                _origin=below,
+            layer.phase = Phase(
+                name=f"{type(self).__name__}, layer {i + 1} of {len(sizes)}",
+                split_seed=seed,
+                origin=below,
             )
             layer.fit(codes)
-            below = layer._fingerprint
+            below = layer.fingerprint_
             _copy(layer.module_, module, i)
             self.pretraining_.append(layer.history_)
             if i + 1 < len(sizes):
@@ -194,11 +197,11 @@ class StackedAutoencoder(BaseAutoencoder):
             missing="error",
         )
 
-    def _extra(self) -> dict[str, Any]:
+    def extra_state(self) -> dict[str, Any]:
         # A network that was only put together, or fed in pieces, has no layers of its own.
         return {"pretraining": [h.records for h in getattr(self, "pretraining_", [])]}
 
-    def _restore(self, extra: Mapping[str, Any]) -> None:
+    def set_extra_state(self, extra: Mapping[str, Any]) -> None:
         self.pretraining_ = [History(records) for records in extra["pretraining"]]
 
     def transform_layers(self, X: Any) -> list[NDArray[np.float32]]:
@@ -213,14 +216,14 @@ class StackedAutoencoder(BaseAutoencoder):
         -------
         list of arrays of shape (n, units of the layer), float32
         """
-        x, _ = self._prepare(X, None)
+        x, _ = self.to_tensors(X, None)
         module = self.module_
         encoder = module.encoder
         assert isinstance(encoder, Dense)
         widths = [linear.out_features for linear in encoder.linears]
 
         def layers(rows: Tensor, condition: Tensor | None) -> Tensor:
-            h = module._features(rows).flatten(1)
+            h = module.features(rows).flatten(1)
             outputs: list[Tensor] = []
             for i, layer in enumerate(encoder.layers):
                 if i and isinstance(layer, nn.Linear):
@@ -228,7 +231,7 @@ class StackedAutoencoder(BaseAutoencoder):
                 h = layer(h)
             return torch.cat([*outputs, module.latent.mean(h)], dim=1)
 
-        joined = self._map(layers, x, None)
+        joined = self.map_rows(layers, x, None)
         return np.split(joined, np.cumsum(widths)[:-1], axis=1)
 
 

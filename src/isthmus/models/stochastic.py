@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import at_least
 from isthmus.models.denoising import DenoisingAutoencoder
-from isthmus.models.parameters import at_least
-from isthmus.nn import Corruption
+from isthmus.nn import AnyCorruption, Spec
 
 __all__ = ["GenerativeStochasticNetwork"]
+
+
+# The corruption that suits a likelihood, where "auto" is asked for.
+_BY_LIKELIHOOD = {
+    "bernoulli": "salt_and_pepper",
+    "continuous_bernoulli": "salt_and_pepper",
+    "discretized_logistic": "salt_and_pepper",
+    "gaussian": "gaussian",
+    "gaussian_learned_scale": "gaussian",
+    "gaussian_predicted_scale": "gaussian",
+    "laplace": "gaussian",
+}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -79,9 +91,8 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
     walk_back_steps: int = 2
     hidden_noise: float = 0.1
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
-        **DenoisingAutoencoder._constraints,
+    constraints: ClassVar[dict[str, list[Any]]] = {
+        **DenoisingAutoencoder.constraints,
         "corruption": [
             StrOptions({"auto", "masking", "gaussian", "salt_and_pepper"}),
             callable,
@@ -89,24 +100,29 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
         "hidden_noise": [at_least(0)],
     }
 
-    def _auto_latent_dim(self, n_values: int) -> int:
-        return min(2 * n_values, 1024)
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
 
-    def _latent(self) -> dict[str, Any]:
-        name = "tanh" if self.latent_activation == "auto" else self.latent_activation
-        noise = float(self.hidden_noise)
-        return {**super()._latent(), "latent": "noisy", "noise": noise, "latent_activation": name}
+    def choose(self, facts: DataFacts) -> Choices:
+        choices = super().choose(facts)
+        if isinstance(self.latent_dim, str) and choices.architecture.network.name != "custom":
+            choices = choices.but(latent_dim=min(2 * facts.schema.n_values, 1024))
+        options = {
+            "noise": float(self.hidden_noise),
+            "activation": self.code_activation("tanh"),
+        }
+        return choices.but(latent=Spec("noisy", options))
 
-    def _corruption(self, x: Tensor) -> Corruption | None:
-        if self.corruption != "auto":
-            return super()._corruption(x)
-        kind = {
-            "bernoulli": "salt_and_pepper",
-            "continuous_bernoulli": "salt_and_pepper",
-            "discretized_logistic": "salt_and_pepper",
-            "gaussian": "gaussian",
-            "gaussian_learned_scale": "gaussian",
-            "gaussian_predicted_scale": "gaussian",
-            "laplace": "gaussian",
-        }.get(self.likelihood_.partition(":")[0], "masking")
-        return self._chosen(kind, x)
+    def chosen_corruption(self, given: Any, facts: DataFacts) -> AnyCorruption | None:
+        """Return the corruption; "auto" is the one that suits the likelihood.
+
+        Parameters
+        ----------
+        given : str, tuple or callable
+            A name, a name with its options, or a corruption.
+        facts : DataFacts
+            What is known of the data.
+        """
+        if given == "auto":
+            given = _BY_LIKELIHOOD.get(facts.likelihood_name, "masking")
+        return super().chosen_corruption(given, facts)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import OutlierMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from isthmus.data.containers import is_tensor, like
+from isthmus.data.containers import is_frame, is_tensor, like
 from isthmus.errors import CollapseWarning, InvalidInputError
-from isthmus.models import fitting, inference
 from isthmus.models.autoencoder import Autoencoder
-from isthmus.models.control import untrained
-from isthmus.models.parameters import COMMON, check_parameters
-from isthmus.models.second_phase import SecondPhase
-from isthmus.models.trained import TrainedEstimator
-from isthmus.nn import OneClassModule
-from isthmus.training import History
+from isthmus.models.base import fitting, inference
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.control import untrained
+from isthmus.models.base.parameters import COMMON, check_parameters
+from isthmus.models.base.second_phase import SecondPhase
+from isthmus.models.base.trained import TrainedEstimator
+from isthmus.nn import OneClassModule, Spec
+from isthmus.training import History, draw_seed
 
 __all__ = ["DeepSVDD"]
 
@@ -54,12 +55,12 @@ _NETWORK = (
 class DeepSVDDAutoencoder(Autoencoder):
     """The autoencoder that Deep SVDD's encoder is pretrained in: its encoder has no biases."""
 
-    def _latent(self) -> dict[str, Any]:
-        return {**super()._latent(), "kind": "unbiased"}
+    def choose(self, facts: DataFacts) -> Choices:
+        return super().choose(facts).but(module=Spec("unbiased"))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DeepSVDD(OutlierMixin, SecondPhase):
+class DeepSVDD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, SecondPhase):
     """Deep support vector data description: minimise E ‖f(x) − c‖², score −‖f(x) − c‖².
 
     f is pretrained as the encoder of an autoencoder of the same architecture, c is the mean of the
@@ -138,7 +139,7 @@ scaling, missing
     contamination: float | str = "auto"
     weight_decay: float = 1e-6
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **{k: v for k, v in COMMON.items() if k in TrainedEstimator.__dataclass_fields__},
         **{k: COMMON[k] for k in _NETWORK},
         "activation": [StrOptions(_UNBOUNDED)],
@@ -174,18 +175,20 @@ scaling, missing
             If the loss is NaN or infinite before there is one usable state.
         """
         x, seed = self._prepare_fit(X)
-        module = self._assemble(self._initial_centre(x))
-        self._adopt(fitting.run(self, module, X, y, x, None, seed))
+        module = self.assemble(self._initial_centre(x))
+        phase = replace(self.phase, name=f"{type(self).__name__}, second phase")
+        self.adopt(fitting.run(self, module, X, y, x, None, seed, phase=phase))
         self._judge(x, seed)
         return self
 
     def _prepare_fit(self, X: Any, *, pretrain: bool = True) -> tuple[Tensor, int]:
         """Fit the autoencoder; return the scaled rows and the seed."""
         name = type(self).__name__
-        check_parameters(self._constraints, self.get_params(deep=False), name)
-        self.__dict__.pop("module_", None)
+        check_parameters(self.constraints, self.get_params(deep=False), name)
+        if hasattr(self, "module_"):
+            del self.module_
         fitting.check_resumable(self)
-        seed = fitting.draw_seed(self.random_state)
+        seed = draw_seed(self.random_state)
         shared = (*_NETWORK, *(n for n in TrainedEstimator.__dataclass_fields__ if n in COMMON))
         base = DeepSVDDAutoencoder(**{name: getattr(self, name) for name in shared})
         base.set_params(random_state=seed, weight_decay=0.0)
@@ -195,13 +198,13 @@ scaling, missing
         if pretrain and self.pretraining_epochs != "auto":
             base.set_params(max_epochs=self.pretraining_epochs)
         self.autoencoder_ = base.fit(X) if pretrain else untrained(base, X)
-        x, _ = self.autoencoder_._prepare(X, None)
+        x, _ = self.autoencoder_.to_tensors(X, None)
         return x, seed
 
-    def _untrained(self, X: Any) -> Self:
+    def untrained_on(self, X: Any) -> Self:
         """Become the control: initial weights, and the centre and threshold that go with them."""
         x, seed = self._prepare_fit(X, pretrain=False)
-        self.module_ = self._assemble(self._initial_centre(x)).eval()
+        self.module_ = self.assemble(self._initial_centre(x)).eval()
         self.history_, self.n_iter_, self.fit_seconds_ = History(), 0, 0.0
         self.outcome_ = "untrained"
         self._judge(x, seed)
@@ -221,7 +224,7 @@ scaling, missing
         sign = torch.where(centre < 0, -1.0, 1.0)
         return torch.where(centre.abs() < least, sign * least, centre).float()
 
-    def _assemble(self, centre: Tensor) -> OneClassModule:
+    def assemble(self, centre: Tensor) -> OneClassModule:
         """Return the encoder of the autoencoder with a centre."""
         base = self.autoencoder_.module_
         return OneClassModule(base, centre.to(next(base.parameters()).device))
@@ -261,6 +264,27 @@ scaling, missing
 
     # Using a fitted model ------------------------------------------------------------------
 
+    def transform(self, X: Any) -> Any:
+        """Encode: the code f(x) of each sample, whose distance to `centre_` is its score.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row, in the shape of the fit
+            The data.
+
+        Returns
+        -------
+        array of shape (n, latent_dim), float32
+            In the container of `X`, or in the one that `set_output` asks for.
+        """
+        check_is_fitted(self, "module_")
+        x, _ = self.autoencoder_.to_tensors(X, None)
+        module = self.module_
+        codes = inference.map_rows(module, lambda rows, _: module.encode(rows), x, None)
+        if is_frame(X) and not getattr(self, "_sklearn_output_config", {}):
+            return like(codes, X, self.get_feature_names_out())
+        return like(codes, X) if is_tensor(X) else codes
+
     def score_samples(self, X: Any) -> Any:
         """Return −‖f(x) − c‖² of each sample; higher is more normal.
 
@@ -275,7 +299,7 @@ scaling, missing
             In the container of `X`, in units of the code; finite, also where the encoder overflows.
         """
         check_is_fitted(self, "module_")
-        x, _ = self.autoencoder_._prepare(X, None)
+        x, _ = self.autoencoder_.to_tensors(X, None)
         return like(self._scores(x), X)
 
     def decision_function(self, X: Any) -> Any:
@@ -298,11 +322,17 @@ scaling, missing
         return centre
 
     @property
-    def _label(self) -> str:
-        return f"{type(self).__name__}, second phase"
+    def latent_dim_(self) -> int:
+        """Numbers in the code."""
+        return self.autoencoder_.latent_dim_
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing == "ignore"
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

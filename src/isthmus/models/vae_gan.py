@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -9,8 +10,10 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least, critic_layers
-from isthmus.training import Coefficient, Step, Warmup, adversarial
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least, critic_layers
+from isthmus.nn import Spec
+from isthmus.training import Warmup, adversarial
 
 __all__ = ["VAEGAN"]
 
@@ -81,10 +84,7 @@ class VAEGAN(BaseAutoencoder):
     conditional: bool = False
     critic_hidden_layer_sizes: tuple[int, ...] = (256, 256)
 
-    _momentum: ClassVar[float] = 0.5
-    _unmonitored: ClassVar[tuple[str, ...]] = ("features", "realism")
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "latent_activation": [StrOptions({"auto", "identity"})],
         "beta": [at_least(0)],
@@ -95,24 +95,28 @@ class VAEGAN(BaseAutoencoder):
         "critic_hidden_layer_sizes": ["array-like"],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        return {
-            "kind": "vae_gan",
-            "options": {"gradient_weight": float(self.gradient_weight)},
-            "critic_hidden": critic_layers(self),
-            "latent": "gaussian",
-        }
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
 
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {
-            "divergence": Warmup(float(self.beta), int(self.beta_warmup)),
-            "realism": float(self.realism_weight),
-            "data_critic": 0.0,
-            "gradient_penalty": 0.0,
-        }
-
-    def _step(self) -> Step:
-        return adversarial
+    def choose(self, facts: DataFacts) -> Choices:
+        return (
+            super()
+            .choose(facts)
+            .but(
+                module=Spec("vae_gan", {"gradient_weight": float(self.gradient_weight)}),
+                critic_hidden=critic_layers(self),
+                latent=Spec("gaussian"),
+                coefficients={
+                    "divergence": Warmup(float(self.beta), int(self.beta_warmup)),
+                    "realism": float(self.realism_weight),
+                    "data_critic": 0.0,
+                    "gradient_penalty": 0.0,
+                },
+                unmonitored=("features", "realism"),
+                rule=adversarial,
+                momentum=0.5,
+            )
+        )
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit and encode; a conditional model uses y for both."""

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import AutoencoderModule, Capacity, FreeBits, Penalty, StochasticLatent, VampPrior
-from isthmus.training import Annealing, CapacitySchedule, Coefficient, Step, Warmup, binarized
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import (
+    AutoencoderModule,
+    Capacity,
+    FreeBits,
+    Spec,
+    StochasticLatent,
+    VampPrior,
+)
+from isthmus.training import (
+    Annealing,
+    CapacitySchedule,
+    Step,
+    Warmup,
+    backpropagation,
+    binarized,
+)
 
 __all__ = ["VariationalAutoencoder"]
 
@@ -93,8 +109,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     conditional: bool = False
     dynamic_binarization: bool = False
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "beta": [at_least(0)],
         "beta_warmup": [at_least(0, Integral)],
@@ -107,12 +122,11 @@ class VariationalAutoencoder(BaseAutoencoder):
         "dynamic_binarization": ["boolean"],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        if self.latent_activation not in ("auto", "identity"):
-            raise InvalidInputError(
-                "latent_activation: a code with a posterior has none; set it to 'auto'; "
-                f"got {self.latent_activation!r}"
-            )
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
+
+    def choose(self, facts: DataFacts) -> Choices:
+        self.no_code_activation("a code with a posterior")
         plain = self.posterior == "gaussian" and self.prior == "normal"
         if self.free_bits and not plain:
             raise InvalidInputError(
@@ -127,47 +141,61 @@ class VariationalAutoencoder(BaseAutoencoder):
             raise InvalidInputError(
                 "prior: the pseudo-inputs of 'vamp' have no condition; choose 'mixture' or 'flow'"
             )
-        options: dict[str, float] = {}
+        prior = Spec(self.prior)
         if self.prior in _COMPONENTS:
             auto = isinstance(self.n_components, str)
-            options["n_components"] = _COMPONENTS[self.prior] if auto else int(self.n_components)
-        return {"latent": self.posterior, "prior": self.prior, "prior_options": options}
-
-    def _begin(self, module: AutoencoderModule, x: Tensor, generator: torch.Generator) -> None:
-        prior = module.latent.prior if isinstance(module.latent, StochasticLatent) else None
-        if isinstance(prior, VampPrior):
-            prior.start_from(module.likelihood.features(x), generator)
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        if self.capacity is not None:
-            return {"capacity": Capacity(float(self.capacity))}
-        return {"free_bits": FreeBits(float(self.free_bits))} if self.free_bits else {}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        if self.capacity is not None:
-            return {"divergence": 0.0, "capacity": float(self.beta)}
-        beta = Warmup(float(self.beta), int(self.beta_warmup))
-        return {"divergence": beta, "free_bits": beta} if self.free_bits else {"divergence": beta}
-
-    def _annealing(self, max_epochs: int) -> Annealing | None:
-        if self.capacity is None:
-            return None
-        return CapacitySchedule(float(self.capacity), max_epochs // 2)
-
-    def _rule(self) -> Step:
-        """Return the training rule for a batch as it is."""
-        return super()._step()
-
-    def _step(self) -> Step:
-        if not self.dynamic_binarization:
-            return self._rule()
-        if self.likelihood_ != "bernoulli":
+            count = _COMPONENTS[self.prior] if auto else int(self.n_components)
+            prior = Spec(self.prior, {"n_components": count})
+        options = {} if self.prior == "normal" else {"prior": prior}
+        choices = (
+            super()
+            .choose(facts)
+            .but(
+                latent=Spec(self.posterior, options),
+                rule=self.binarized(backpropagation),
+                binary_draws=bool(self.dynamic_binarization),
+            )
+        )
+        if self.dynamic_binarization and facts.likelihood != "bernoulli":
             raise InvalidInputError(
                 "dynamic_binarization: needs values from 0 to 1 and likelihood='bernoulli'; got "
-                f"{self.likelihood_!r}; set it to False"
+                f"{facts.likelihood_name!r}; set it to False"
             )
-        return binarized(self._rule())
+        if self.prior == "vamp":
+            choices = choices.but(begin=partial(_start_pseudo_inputs, facts))
+        if self.capacity is not None:
+            return choices.but(
+                penalties={"capacity": Capacity(float(self.capacity))},
+                coefficients={"divergence": 0.0, "capacity": float(self.beta)},
+                annealing=self._rising,
+            )
+        beta = Warmup(float(self.beta), int(self.beta_warmup))
+        choices = choices.but(coefficients={"divergence": beta})
+        if self.free_bits:
+            return choices.but(
+                penalties={"free_bits": FreeBits(float(self.free_bits))},
+                coefficients={"free_bits": beta},
+            )
+        return choices
+
+    def _rising(self, max_epochs: int) -> Annealing:
+        assert self.capacity is not None
+        return CapacitySchedule(float(self.capacity), max_epochs // 2)
+
+    def binarized(self, rule: Step) -> Step:
+        """Return a training rule, on binary draws of the data where they are asked for."""
+        return binarized(rule) if self.dynamic_binarization else rule
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit and encode; a conditional model uses y for both."""
         return self.fit(X, y).transform(X, y)
+
+
+def _start_pseudo_inputs(
+    facts: DataFacts, module: AutoencoderModule, generator: torch.Generator
+) -> None:
+    """Let the pseudo-inputs of a VampPrior begin as rows of the data."""
+    prior = module.latent.prior if isinstance(module.latent, StochasticLatent) else None
+    if isinstance(prior, VampPrior):
+        rows = facts.some_rows(len(prior.pseudo_inputs), generator)
+        prior.start_from(module.features(rows))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.models.architecture import Architecture
-from isthmus.models.indexed import IndexedAutoencoder
-from isthmus.models.parameters import COMMON, at_least, auto_latent_dim, share
-from isthmus.nn import Commitment, Penalty, Perplexity
+from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
+from isthmus.models.base.indexed import IndexedAutoencoder
+from isthmus.models.base.parameters import COMMON, at_least, share
+from isthmus.nn import Commitment, Perplexity, Spec
 from isthmus.nn.networks import last_map
-from isthmus.training import Coefficient
 
 __all__ = ["VectorQuantizedAutoencoder"]
 
@@ -100,8 +98,7 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
     decay: float = 0.9
     prior_units: int = 32
 
-    _gaussian: ClassVar[str] = "gaussian_learned_scale"
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "quantizer": [StrOptions({"vq", "fsq"})],
         "n_codes": [at_least(2, Integral)],
@@ -112,18 +109,39 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
         "prior_units": [at_least(1, Integral)],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        self._identity()
+    def value_defaults(self, kinds: Sequence[str]) -> ValueDefaults:
+        return ValueDefaults(gaussian="gaussian_learned_scale")
+
+    def choose(self, facts: DataFacts) -> Choices:
+        self.no_code_activation("a discrete code")
+        choices = super().choose(facts)
+        network = choices.architecture.network.name
+        if isinstance(self.latent_dim, str) and network == "convolutional":
+            # A slot at each place of the last feature map.
+            places = last_map(choices.architecture.module_shape[1:], choices.architecture.channels)
+            each = self._code_dim(0)
+            choices = choices.but(latent_dim=math.prod(places) * each, code_channels=each)
+        elif isinstance(self.latent_dim, str) and network != "custom":
+            size = choices.architecture.latent_dim * self._code_dim(0)
+            choices = choices.but(latent_dim=size)
+        code_dim = self._code_dim(choices.architecture.latent_dim)
         options: dict[str, Any] = {
             "decay": float(self.decay),
             "prior_units": int(self.prior_units),
         }
-        if self.quantizer == "vq":
-            return {
-                "latent": "vector_quantized",
-                "latent_options": {**options, "n_codes": int(self.n_codes)},
-            }
-        return {"latent": "finite_scalar", "latent_options": {**options, "levels": self._levels()}}
+        watched = {"divergence": _PRIOR, "perplexity": 0.0}
+        if self.quantizer == "fsq":
+            return choices.but(
+                latent=Spec("finite_scalar", {**options, "levels": self._levels()}),
+                penalties={"perplexity": Perplexity()},
+                coefficients=watched,
+            )
+        options |= {"n_codes": int(self.n_codes), "code_dim": code_dim}
+        return choices.but(
+            latent=Spec("vector_quantized", options),
+            penalties={"commitment": Commitment(), "perplexity": Perplexity()},
+            coefficients={"commitment": float(self.commitment), **watched},
+        )
 
     def _levels(self) -> list[int]:
         levels: list[Any] = list(self.levels)
@@ -133,9 +151,6 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
                 f"{tuple(levels)}"
             )
         return [int(level) for level in levels]
-
-    def _auto_latent_dim(self, n_values: int) -> int:
-        return auto_latent_dim(n_values) * self._code_dim(0)
 
     def _code_dim(self, latent_dim: int) -> int:
         """Return the numbers in a slot; of 0 numbers any size is a divisor."""
@@ -151,27 +166,3 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
                 f"got {size}; change either"
             )
         return size
-
-    def _settled(self, architecture: Architecture) -> Architecture:
-        size, options = architecture.latent_dim, dict(architecture.latent_options)
-        if architecture.network == "convolutional" and isinstance(self.latent_dim, str):
-            places = last_map(architecture.module_shape[1:], architecture.channels)
-            code_dim = self._code_dim(0)
-            size = math.prod(places) * code_dim
-            architecture = dataclasses.replace(
-                architecture, latent_dim=size, code_channels=code_dim
-            )
-        code_dim = self._code_dim(size)
-        if self.quantizer == "vq":
-            options["code_dim"] = code_dim
-        return dataclasses.replace(architecture, latent_options=options)
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        watched: dict[str, Penalty] = {"perplexity": Perplexity()}
-        return {"commitment": Commitment(), **watched} if self.quantizer == "vq" else watched
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        watched: dict[str, Coefficient] = {"divergence": _PRIOR, "perplexity": 0.0}
-        if self.quantizer == "fsq":
-            return watched
-        return {"commitment": float(self.commitment), **watched}

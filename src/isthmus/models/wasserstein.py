@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
-from torch import Tensor
 
 from isthmus.models.base import BaseAutoencoder
-from isthmus.models.parameters import COMMON, at_least
-from isthmus.nn import MaximumMeanDiscrepancy, Penalty
-from isthmus.training import Coefficient
+from isthmus.models.base.choices import Choices, DataFacts
+from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.nn import MaximumMeanDiscrepancy, Spec
 
 __all__ = ["WassersteinAutoencoder"]
 
@@ -56,17 +55,19 @@ class WassersteinAutoencoder(BaseAutoencoder):
     mmd_weight: float = 30.0
     kernel: str = "multiquadric"
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {
+    constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "mmd_weight": [at_least(0)],
         "kernel": [StrOptions({"multiquadric", "gaussian"})],
     }
 
-    def _latent(self) -> dict[str, Any]:
-        return {**super()._latent(), "latent": "matched"}
-
-    def _penalties(self, x: Tensor) -> dict[str, Penalty]:
-        return {"mmd": MaximumMeanDiscrepancy(self.kernel)}
-
-    def _coefficients(self) -> dict[str, Coefficient]:
-        return {"mmd": float(self.mmd_weight)}
+    def choose(self, facts: DataFacts) -> Choices:
+        return (
+            super()
+            .choose(facts)
+            .but(
+                latent=Spec("matched", {"activation": self.code_activation("identity")}),
+                penalties={"mmd": MaximumMeanDiscrepancy(self.kernel)},
+                coefficients={"mmd": float(self.mmd_weight)},
+            )
+        )

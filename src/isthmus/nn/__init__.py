@@ -12,20 +12,18 @@ Put together by `AutoencoderModule`, which trains in any loop:
 """
 
 from isthmus.nn.activation import ACTIVATIONS
-from isthmus.nn.adversarial import AdversarialModule, ConditionalAdversarialModule
-from isthmus.nn.classifier import ClassifierModule
-from isthmus.nn.corruption import Corruption, GaussianNoise, Masking, SaltAndPepper
-from isthmus.nn.covariance_penalty import CovariancePenalty
-from isthmus.nn.critic import Critic, CriticisedModule
-from isthmus.nn.curvature import HigherOrderContractive
-from isthmus.nn.decoder_penalty import CodeNorm, DecoderGradient, DecoderWeights
-from isthmus.nn.factor import FactorModule
-from isthmus.nn.flow import CouplingFlow, InverseAutoregressiveFlow
-from isthmus.nn.gan import GANModule
-from isthmus.nn.hyperspherical import HypersphericalModule
-from isthmus.nn.importance import ImportanceWeightedModule
-from isthmus.nn.ladder import LadderModule
+from isthmus.nn.corruption import (
+    CORRUPTIONS,
+    AnyCorruption,
+    Corruption,
+    Downsampling,
+    GaussianNoise,
+    Grey,
+    Masking,
+    SaltAndPepper,
+)
 from isthmus.nn.latent import (
+    LATENTS,
     BernoulliLatent,
     CategoricalLatent,
     ConcreteLatent,
@@ -45,6 +43,7 @@ from isthmus.nn.latent import (
     VonMisesFisher,
 )
 from isthmus.nn.likelihood import (
+    LIKELIHOODS,
     Bernoulli,
     Categorical,
     ContinuousBernoulli,
@@ -54,40 +53,88 @@ from isthmus.nn.likelihood import (
     Likelihood,
     Mixed,
 )
-from isthmus.nn.maximum_mean_discrepancy import MaximumMeanDiscrepancy, squared_mmd
-from isthmus.nn.module import AutoencoderModule, Losses
+from isthmus.nn.modules import (
+    MODULES,
+    AdversarialModule,
+    AutoencoderModule,
+    ClassifierModule,
+    ConditionalAdversarialModule,
+    Critic,
+    CriticisedModule,
+    FactorModule,
+    GANModule,
+    HypersphericalModule,
+    ImportanceWeightedModule,
+    LadderModule,
+    Losses,
+    Move,
+    OneClassModule,
+    PredictiveSparseModule,
+    UnbiasedModule,
+    VAEGANModule,
+    fista,
+    transition,
+)
 from isthmus.nn.networks import (
+    NETWORKS,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     Dense,
+    Network,
+    Place,
     RecurrentDecoder,
     RecurrentEncoder,
     TiedDense,
 )
-from isthmus.nn.penalty import L1, Contractive, KLSparsity, Penalty
-from isthmus.nn.predictive_sparse import PredictiveSparseModule
+from isthmus.nn.noise import Noise
+from isthmus.nn.penalties import (
+    L1,
+    PENALTIES,
+    Capacity,
+    CodeNorm,
+    Commitment,
+    Contractive,
+    CovariancePenalty,
+    DecoderGradient,
+    DecoderWeights,
+    FreeBits,
+    HigherOrderContractive,
+    KLSparsity,
+    MaximumMeanDiscrepancy,
+    Penalty,
+    Perplexity,
+    TotalCorrelation,
+    squared_mmd,
+)
 from isthmus.nn.prior import (
+    PRIORS,
     AutoregressivePrior,
+    CouplingFlow,
     FlowPrior,
+    InverseAutoregressiveFlow,
     MixturePrior,
     Prior,
     StandardNormal,
     VampPrior,
 )
-from isthmus.nn.quantization import Commitment, Perplexity
-from isthmus.nn.rate import Capacity, FreeBits
-from isthmus.nn.sparse_inference import fista
-from isthmus.nn.svdd import OneClassModule, UnbiasedModule
-from isthmus.nn.total_correlation import TotalCorrelation
-from isthmus.nn.transition import Move, transition
-from isthmus.nn.vae_gan import VAEGANModule
+from isthmus.nn.record import Batch, Record
+from isthmus.registry import Part, Registry, Spec
 
 __all__ = [
     "ACTIVATIONS",
+    "CORRUPTIONS",
     "L1",
+    "LATENTS",
+    "LIKELIHOODS",
+    "MODULES",
+    "NETWORKS",
+    "PENALTIES",
+    "PRIORS",
     "AdversarialModule",
+    "AnyCorruption",
     "AutoencoderModule",
     "AutoregressivePrior",
+    "Batch",
     "Bernoulli",
     "BernoulliLatent",
     "Capacity",
@@ -112,6 +159,7 @@ __all__ = [
     "Dense",
     "Deterministic",
     "DiscretizedLogistic",
+    "Downsampling",
     "FactorModule",
     "FiniteScalar",
     "FlowLatent",
@@ -122,6 +170,7 @@ __all__ = [
     "Gaussian",
     "GaussianLatent",
     "GaussianNoise",
+    "Grey",
     "HigherOrderContractive",
     "HypersphericalModule",
     "ImportanceWeightedModule",
@@ -139,16 +188,23 @@ __all__ = [
     "Mixed",
     "MixturePrior",
     "Move",
+    "Network",
+    "Noise",
     "NoisyCode",
     "OneClassModule",
+    "Part",
     "Penalty",
     "Perplexity",
+    "Place",
     "PredictiveSparseModule",
     "Prior",
     "QuantizedLatent",
+    "Record",
     "RecurrentDecoder",
     "RecurrentEncoder",
+    "Registry",
     "SaltAndPepper",
+    "Spec",
     "StandardNormal",
     "StochasticLatent",
     "TiedDense",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from isthmus.nn.noise import bernoulli_like
+
 __all__ = ["Dropout", "blank", "initialise_"]
 
 LayerT = TypeVar("LayerT", bound=nn.Module)
@@ -90,7 +92,7 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         keep = 1 - self.p
-        return x * torch.empty_like(x).bernoulli_(keep, generator=generator).div_(keep)
+        return x * bernoulli_like(x, generator, keep).div_(keep)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

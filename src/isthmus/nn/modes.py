@@ -1,13 +1,14 @@
-"""Evaluation mode for a while, part by part."""
+"""Evaluation mode for a while, part by part; and full precision after autocast."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["evaluation_mode"]
+__all__ = ["evaluation_mode", "full_precision"]
 
 
 @contextmanager
@@ -36,3 +37,8 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Return float32 for the bfloat16 that a network gives under autocast."""
+    return values.float() if values.dtype == torch.bfloat16 else values

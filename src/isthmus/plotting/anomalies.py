@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.applications.anomaly.explanation import heat_map
 from isthmus.errors import InvalidInputError, check_count, require
 from isthmus.plotting._mosaic import as_images, join, shades, value_limits
 from isthmus.plotting._style import INK, SMALL_SIZE, TEXT_SIZE, colours, new_axes, tidy
@@ -20,55 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["heat_map", "score_histogram", "show_heat_map", "worst_cases"]
 
 _REACH = 6.0  # spreads of the first group from its median that a histogram shows
-
-
-def heat_map(contributions: Any, *, smoothing: float = 1.0) -> NDArray[np.float64]:
-    """Turn the contributions of pixels and channels into one smooth map an image.
-
-    Contributions are summed over channels and smoothed by a Gaussian: a defect covers neighbouring
-    pixels, and what is odd in a single one is noise more often than not. Smoothing keeps the sum of
-    a map, as far as it does not reach the border.
-
-    Parameters
-    ----------
-    contributions : array-like of shape (n, height, width[, channels])
-        Nats a value, such as ``AnomalyDetector.explain(X).contributions``; NaN, where a value was
-        missing, counts as 0.
-    smoothing : float, default=1.0
-        Standard deviation of the Gaussian in pixels; 0 leaves the map as it is.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width), float64
-        Nats a pixel.
-
-    Raises
-    ------
-    InvalidInputError
-        If the shape is another one, or the smoothing is negative.
-
-    Examples
-    --------
-    >>> point = np.zeros((1, 5, 5, 2))
-    >>> point[0, 2, 2] = [1.0, 2.0]
-    >>> float(heat_map(point, smoothing=0)[0, 2, 2])
-    3.0
-    """
-    values = np.nan_to_num(np.asarray(contributions, dtype=np.float64))
-    if values.ndim not in (3, 4) or not values.size:
-        raise InvalidInputError(
-            "contributions: expected (n, height, width) or (n, height, width, channels); got shape "
-            f"{values.shape}"
-        )
-    if not smoothing >= 0:
-        raise InvalidInputError(f"smoothing: expected at least 0 pixels; got {smoothing!r}")
-    maps = values if values.ndim == 3 else values.sum(3)
-    if smoothing == 0:
-        return maps
-    from scipy.ndimage import gaussian_filter
-
-    smooth: NDArray[np.float64] = gaussian_filter(maps, (0, smoothing, smoothing), mode="nearest")
-    return smooth
 
 
 def show_heat_map(
@@ -228,7 +180,8 @@ def score_histogram(
         axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.4, label="threshold")
     tidy(axes, title=title, xlabel="score (lower is odder)", ylabel="density")
     if len(groups) > 1 or threshold is not None or axes.get_legend_handles_labels()[1] != [*groups]:
-        axes.legend(frameon=False, fontsize=SMALL_SIZE, labelcolor=INK)
+        # Few scores are low. To look for the best place takes matplotlib seconds, and a warning.
+        axes.legend(frameon=False, fontsize=SMALL_SIZE, labelcolor=INK, loc="upper left")
     return figure
 
 

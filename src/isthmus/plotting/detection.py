@@ -41,7 +41,7 @@ def p_value_stream(
         Of `isthmus.applications.anomaly.Drift`; those that differ from the held-out rows at `level`
         are drawn in another colour.
     level : float, default=0.01
-        Of the test of the blocks.
+        The level of the test of the blocks.
     rate : float, optional
         A line: rows with a p-value of at most so much are alarms.
     n_points : int, default=3000

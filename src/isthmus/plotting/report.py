@@ -15,9 +15,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from isthmus.atomic import whole_file
 from isthmus.errors import InvalidInputError
 from isthmus.plotting._svg import inline_svg
+from isthmus.storage.atomic import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

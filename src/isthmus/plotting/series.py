@@ -63,7 +63,7 @@ def plot_series(
     """
     from isthmus.errors import require
 
-    series = detector._read(X)
+    series = detector.read(X)
     alarms = detector.alarms(X)
     n_channels = series.values.shape[1]
     if n_channels > _MOST_CHANNELS:

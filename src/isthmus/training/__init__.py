@@ -1,13 +1,17 @@
 """One training loop, its steps, schedules, checkpoints and history."""
 
 from isthmus.training.adversarial import adversarial
+from isthmus.training.batches import Batches, TensorBatches
 from isthmus.training.binarize import binarized, drawn_binary
 from isthmus.training.checkpoint import Checkpoint, fingerprint
 from isthmus.training.config import TrainingConfig, new_state
+from isthmus.training.device import choose_device
 from isthmus.training.history import History
-from isthmus.training.loop import EpochHook, batches, evaluate, train
+from isthmus.training.loop import EpochHook, evaluate, train
+from isthmus.training.objective import Objective
 from isthmus.training.progress import EpochProgress
 from isthmus.training.recirculation import recirculation
+from isthmus.training.rules import RULES
 from isthmus.training.schedule import (
     Annealing,
     CapacitySchedule,
@@ -16,10 +20,11 @@ from isthmus.training.schedule import (
     TemperatureSchedule,
     Warmup,
 )
+from isthmus.training.seed import draw_seed
 from isthmus.training.sparse_inference import sparse_inference
+from isthmus.training.split import held_out, held_out_by_hash
 from isthmus.training.step import (
     Batch,
-    Objective,
     Step,
     TrainingState,
     backpropagation,
@@ -29,8 +34,10 @@ from isthmus.training.trimmed import trimmed
 from isthmus.training.walk_back import walk_back
 
 __all__ = [
+    "RULES",
     "Annealing",
     "Batch",
+    "Batches",
     "CapacitySchedule",
     "Checkpoint",
     "Coefficient",
@@ -41,17 +48,21 @@ __all__ = [
     "Step",
     "SupportSchedule",
     "TemperatureSchedule",
+    "TensorBatches",
     "TrainingConfig",
     "TrainingState",
     "Warmup",
     "adversarial",
     "backpropagation",
-    "batches",
     "binarized",
+    "choose_device",
     "descend",
+    "draw_seed",
     "drawn_binary",
     "evaluate",
     "fingerprint",
+    "held_out",
+    "held_out_by_hash",
     "new_state",
     "recirculation",
     "sparse_inference",

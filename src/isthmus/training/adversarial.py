@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
-from isthmus.nn.module import Losses
+from isthmus.nn import Losses
 from isthmus.training.step import Batch, TrainingState, descend
 
 if TYPE_CHECKING:
-    from isthmus.nn.critic import CriticisedModule
+    from isthmus.nn.modules.critic import CriticisedModule
 
 __all__ = ["adversarial"]
 
@@ -61,9 +61,9 @@ def adversarial(state: TrainingState, batch: Batch) -> Losses:
     own = {id(parameter) for parameter in critics}
     others = [parameter for parameter in module.parameters() if id(parameter) not in own]
     with _fixed(critics):
-        losses = descend(state, batch, module.losses)
+        losses = descend(state, batch)
     with _fixed(others):
-        losses |= descend(state, batch, module.critic_losses, coefficients={})
+        losses |= descend(state, batch, "critic_losses", coefficients={})
     return losses
 
 

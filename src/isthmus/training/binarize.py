@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
-from isthmus.nn.module import Losses
+from isthmus.nn import Losses
+from isthmus.nn.noise import uniform_like
 from isthmus.training.step import Batch, Step, TrainingState
 
 __all__ = ["binarized", "drawn_binary"]
 
 
-def drawn_binary(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw each value as 1 with the probability `x` (any shape), else 0; NaN stays NaN."""
-    noise = torch.empty_like(x).uniform_(generator=generator)
-    return torch.where(torch.isnan(x), x, (noise < x).to(x.dtype))
+def drawn_binary(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw each value as 1 with the probability that it is, else as 0; NaN stays NaN.
+
+    Parameters
+    ----------
+    x : Tensor, one sample a row
+        Probabilities.
+    generator : torch.Generator or None
+        Where the draws come from; torch's global one when None.
+
+    Examples
+    --------
+    >>> drawn_binary(torch.tensor([0.0, 1.0]), torch.Generator().manual_seed(0))
+    tensor([0., 1.])
+    """
+    drawn = (uniform_like(x, generator) < x).to(x.dtype)
+    return torch.where(torch.isnan(x), x, drawn)
 
 
 def binarized(step: Step) -> Step:
@@ -27,12 +43,11 @@ def binarized(step: Step) -> Step:
 
     Examples
     --------
-    >>> import torch
-    >>> drawn_binary(torch.tensor([0.0, 1.0]), torch.Generator().manual_seed(0))
-    tensor([0., 1.])
+    >>> from isthmus.training import backpropagation
+    >>> rule = binarized(backpropagation)
     """
 
     def draw(state: TrainingState, batch: Batch) -> Losses:
-        return step(state, Batch(drawn_binary(batch.x, state.generator), batch.condition))
+        return step(state, dataclasses.replace(batch, x=drawn_binary(batch.x, batch.noise)))
 
     return draw

@@ -1,10 +1,14 @@
-"""A fit on disk: from it a killed fit goes on to the same weights as one that never stopped."""
+"""A fit on disk: from it a killed fit goes on to the same weights as one that never stopped.
+
+Of random numbers it holds nothing: they are functions of the seed, the epoch and the batch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isthmus._version import __version__
 from isthmus.errors import InvalidInputError, ModelFileError
-from isthmus.tensorfile import read_tensor_file, write_tensor_file
+from isthmus.storage.container import read_tensor_file, write_tensor_file
 from isthmus.training.history import History
 from isthmus.training.step import TrainingState
 
 __all__ = ["Checkpoint", "fingerprint"]
 
+_FORMAT = 2  # 1 had no number, and held the states of generators
 _SCALARS = (
+    "max_epochs",
     "epoch",
     "steps",
     "rate_scale",
@@ -28,6 +35,7 @@ _SCALARS = (
     "waited",
     "seconds",
     "outcome",
+    "data",
 )
 
 
@@ -91,48 +99,62 @@ class Checkpoint:
             for name, value in moments.items()
             if value is not None
         }
-        tensors["generator"] = state.generator.get_state()
-        tensors["shuffler"] = state.shuffler.get_state()
-        tensors["global"] = torch.get_rng_state()
-        header = {name: getattr(state, name) for name in _SCALARS}
+        header: dict[str, Any] = {"format": _FORMAT, "version": __version__}
+        header |= {name: getattr(state, name) for name in _SCALARS}
         header["history"] = state.history.records
         header["fingerprint"] = self.fingerprint
         write_tensor_file(self.path, "checkpoint", header, tensors)
 
-    def restore(self, state: TrainingState, global_random: bool = False) -> bool:
+    def restore(self, state: TrainingState) -> bool:
         """Put the file's state into `state`, if there is a file; return whether there was.
 
         Parameters
         ----------
         state : TrainingState
-            As it is at the beginning of the same fit.
-        global_random : bool, default=False
-            Whether torch's global generator is part of the state (a network of the user's own).
+            As it is at the beginning of the same fit. Another `max_epochs` may be asked for.
 
         Raises
         ------
         InvalidInputError
             If the file belongs to a fit with other settings or other data.
         ModelFileError
-            If the file is damaged.
+            If the file is damaged, or of another format.
+
+        Warns
+        -----
+        UserWarning
+            If the file is of a fit with another `max_epochs`.
         """
         if not Path(self.path).exists():
             return False
         header, tensors = read_tensor_file(self.path, "checkpoint")
+        if (found := header.get("format", 1)) != _FORMAT:
+            raise ModelFileError(
+                f"{self.path} is a checkpoint of format {found}, written by Isthmus "
+                f"{header.get('version', 'before formats had numbers')}; this is Isthmus "
+                f"{__version__}, which reads format {_FORMAT}: delete the file to begin anew"
+            )
         if header.get("fingerprint") != self.fingerprint:
             raise InvalidInputError(
                 f"checkpoint: {str(self.path)!r} belongs to a fit with other settings or other "
                 "data; delete it to begin anew, or name another file"
             )
+        wanted = state.max_epochs
         try:
             self._apply(header, tensors, state)
-            if global_random:
-                torch.set_rng_state(tensors["global"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ModelFileError(
                 f"{self.path} cannot be resumed from ({reason}); delete it to begin anew"
             ) from error
+        if state.max_epochs != wanted:
+            warnings.warn(
+                f"checkpoint: {str(self.path)!r} is of a fit with max_epochs={state.max_epochs}; "
+                f"it goes on by the schedule of {wanted}, which is not that fit continued",
+                UserWarning,
+                stacklevel=3,
+            )
+            state.max_epochs = wanted
         return True
 
     def _apply(
@@ -150,8 +172,6 @@ class Checkpoint:
             moments.setdefault(int(index), {})[name] = value
         groups = state.optimizer.state_dict()["param_groups"]
         state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        state.generator.set_state(tensors["generator"])
-        state.shuffler.set_state(tensors["shuffler"])
         state.history = History(header["history"])
         for name in _SCALARS:
             setattr(state, name, header[name])

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.module import AutoencoderModule
+from isthmus.nn import AutoencoderModule
+from isthmus.training.objective import Objective
 from isthmus.training.schedule import Annealing, Coefficient, coefficient_at
 from isthmus.training.step import TrainingState
 
@@ -56,7 +57,7 @@ class TrainingConfig:
         has come to its end, and early stopping waits until then.
     global_random : bool, default=False
         Whether the networks draw from torch's global generator: it is then set aside, seeded for
-        the fit, and put back.
+        each batch, and put back.
     seed : int, default=0
         Of everything random in the fit.
     """
@@ -90,7 +91,7 @@ class TrainingConfig:
 
 
 def new_state(module: AutoencoderModule, config: TrainingConfig) -> TrainingState:
-    """Return the state before the first step: a fresh optimiser and seeded generators.
+    """Return the state before the first step: a fresh optimiser and nothing learned.
 
     Parameters
     ----------
@@ -103,8 +104,8 @@ def new_state(module: AutoencoderModule, config: TrainingConfig) -> TrainingStat
     return TrainingState(
         module=module,
         optimizer=_make_optimizer(module, config, device),
-        generator=torch.Generator(device).manual_seed(config.seed + 1),
-        shuffler=torch.Generator().manual_seed(config.seed + 2),
+        objective=Objective(module),
+        seed=config.seed,
         autocast=config.autocast,
         gradient_clip=config.gradient_clip,
     )

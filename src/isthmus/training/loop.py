@@ -1,68 +1,46 @@
-"""One loop for every member of the family.
+"""One loop for every member of the family: epochs of steps, judged, recorded and saved.
 
-Rows that are in memory are sliced as tensors; nothing in the inner loop synchronises, logs or
-allocates what it need not. What a step does is the step's business (`isthmus.training.step`).
+The steps of an epoch follow each other without a pause: losses stay on the device as tensors and
+are read once, at its end. How the weights change in a step is decided elsewhere, see
+`isthmus.training.step`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from isthmus.errors import DivergedError, DivergenceWarning
-from isthmus.nn.module import AutoencoderModule, Losses
+from isthmus.nn import AutoencoderModule, Losses
+from isthmus.nn.record import Batch
+from isthmus.training.batches import Batches, TensorBatches, count_batches
 from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.config import TrainingConfig, new_state
+from isthmus.training.objective import Objective
 from isthmus.training.schedule import LEARNING_RATE_SCHEDULES
-from isthmus.training.step import Batch, Step, TrainingState, backpropagation
+from isthmus.training.step import Step, TrainingState, backpropagation
 
-__all__ = ["EpochHook", "batches", "evaluate", "train"]
+__all__ = ["EpochHook", "evaluate", "train"]
 
 # Called after each epoch with its record; True ends the fit.
 EpochHook = Callable[[TrainingState, dict[str, float]], bool | None]
 
+_HELD_OUT_ROWS = 4096  # at a time
 _PLATEAU_FACTOR = 0.3
 _IMPROVEMENT = 1e-4  # share of the best loss by which a new one must be lower to count
 
 
-def batches(n_rows: int, batch_size: int, shuffler: torch.Generator) -> Iterator[Tensor]:
-    """Yield the rows of each batch of an epoch, in a random order.
-
-    A single row left over joins the batch before it: batch normalisation has no variance of one.
-    """
-    order = torch.randperm(n_rows, generator=shuffler)
-    if n_rows > batch_size > 1 and n_rows % batch_size == 1:
-        cut = (n_rows // batch_size - 1) * batch_size
-        yield from order[:cut].split(batch_size) if cut else ()
-        yield order[cut:]
-    else:
-        yield from order.split(batch_size)
-
-
-def count_batches(n_rows: int, batch_size: int) -> int:
-    """Return how many batches `batches` gives.
-
-    Examples
-    --------
-    >>> count_batches(65, 32), count_batches(66, 32)
-    (2, 3)
-    """
-    joins = n_rows > batch_size > 1 and n_rows % batch_size == 1
-    return math.ceil(n_rows / batch_size) - joins
-
-
 def evaluate(
     module: AutoencoderModule,
-    x: Tensor,
+    x: Tensor | Batches,
     condition: Tensor | None = None,
     *,
-    batch_size: int = 4096,
+    batch_size: int = _HELD_OUT_ROWS,
     seed: int = 0,
 ) -> Losses:
     """Return the losses over all rows, in evaluation mode and without gradients.
@@ -71,28 +49,31 @@ def evaluate(
     ----------
     module : AutoencoderModule
         Left in the mode it was in.
-    x : Tensor of shape (n, channels, ...)
+    x : Tensor of shape (n, channels, ...) or Batches
         The data, scaled.
     condition : Tensor of shape (n, condition_dim), optional
-        For conditional models.
+        For conditional models, beside a tensor.
     batch_size : int, default=4096
         Rows at a time.
     seed : int, default=0
         Of the draws of the code: the same from one call to the next, so that two epochs differ by
         their weights alone.
     """
+    data = TensorBatches(x, condition) if isinstance(x, Tensor) else x
+    device = next(module.parameters()).device
+    return _evaluate(Objective(module), data.epoch(seed, None, batch_size, device))
+
+
+def _evaluate(objective: Objective, batches: Iterable[Batch]) -> Losses:
+    module = objective.module
     was_training = module.training
     module.eval()
-    generator = torch.Generator(x.device).manual_seed(seed)
     parts: list[Losses] = []
     sizes: list[int] = []
     with torch.no_grad():
-        for start in range(0, len(x), batch_size):
-            rows = slice(start, start + batch_size)
-            parts.append(
-                module.losses(x[rows], None if condition is None else condition[rows], generator)
-            )
-            sizes.append(len(x[rows]))
+        for batch in batches:
+            parts.append(objective(batch))
+            sizes.append(len(batch))
     module.train(was_training)
     return _average(parts, sizes)
 
@@ -109,7 +90,7 @@ def _average(parts: Sequence[Losses], sizes: Sequence[int]) -> Losses:
 
 def train(
     module: AutoencoderModule,
-    x: Tensor,
+    x: Tensor | Batches,
     condition: Tensor | None = None,
     *,
     config: TrainingConfig | None = None,
@@ -120,20 +101,21 @@ def train(
     checkpoint: Checkpoint | None = None,
     state: TrainingState | None = None,
 ) -> TrainingState:
-    """Train a module on rows that are in memory.
+    """Train a module.
 
     Parameters
     ----------
     module : AutoencoderModule
         Changed in place, and left in evaluation mode.
-    x : Tensor of shape (n, channels, ...)
-        The data, scaled, on the module's device.
+    x : Tensor of shape (n, channels, ...) or Batches
+        The data, scaled.
     condition : Tensor of shape (n, condition_dim), optional
-        For conditional models.
+        For conditional models, beside a tensor.
     config : TrainingConfig, optional
         How to train.
     validation : tuple of (x, condition), optional
-        Held-out rows. Without them the training loss is what is monitored.
+        Held-out rows, beside a tensor; `Batches` bring their own. Without any the training loss is
+        what is monitored.
     step : callable, default=backpropagation
         One step of training.
     before_epoch : callable, optional
@@ -159,6 +141,8 @@ def train(
     -----
     DivergenceWarning
         If that happens later: the fit stops at the best weights so far.
+    UserWarning
+        If the checkpoint is of a fit with another `max_epochs`: it goes on by the new schedule.
 
     Examples
     --------
@@ -170,13 +154,23 @@ def train(
     3
     """
     config = TrainingConfig() if config is None else config
-    with _global_generator(config):
+    data = x
+    if isinstance(data, Tensor):
+        held_out = None if validation is None else TensorBatches(*validation)
+        data = TensorBatches(data, condition, held_out=held_out)
+    device = next(module.parameters()).device
+    with torch.random.fork_rng(enabled=config.global_random):
         state = new_state(module, config) if state is None else state
         state.outcome = ""
+        state.max_epochs = config.max_epochs
         end = state.epoch + config.max_epochs
-        if checkpoint is not None:
-            checkpoint.restore(state, config.global_random)
-        if x.device.type == "cpu":
+        if checkpoint is not None and checkpoint.restore(state):
+            data.restore(state.data)
+            if state.outcome == "epochs" and state.epoch < end:
+                state.outcome = ""  # it was the end of a shorter fit
+            if state.epoch >= end and not state.outcome:
+                state.outcome = "epochs"
+        if device.type == "cpu":
             # glibc gives large blocks back to the kernel after every step until one of this size
             # has been freed once; from then on it keeps them. Measured: up to 1.7 times faster.
             torch.empty(31 << 20, dtype=torch.uint8)
@@ -185,7 +179,7 @@ def train(
             if before_epoch is not None:
                 before_epoch(state)
             module.train()
-            record, monitored = _epoch(state, x, condition, config, validation, step)
+            record, monitored = _epoch(state, data, config, step, device)
             state.seconds = record["seconds"] = time.perf_counter() - clock
             _judge(state, record["loss"], monitored, config)
             state.history.append(record)
@@ -195,25 +189,26 @@ def train(
             if state.epoch == end and not state.outcome:
                 state.outcome = "epochs"
             if checkpoint is not None and state.outcome != "diverged":
+                state.data = data.state()
                 checkpoint.save_if_due(state)
         if state.outcome == "diverged" or (config.early_stopping and state.best):
             module.load_state_dict(state.best)
         module.eval()
-        if validation is None or state.outcome == "diverged":
-            _check_usable(module, x, condition, config)
+        if data.held_out is None or state.outcome == "diverged":
+            _check_usable(module, data, config, device)
     return state
 
 
 def _check_usable(
-    module: AutoencoderModule, x: Tensor, condition: Tensor | None, config: TrainingConfig
+    module: AutoencoderModule, data: Batches, config: TrainingConfig, device: torch.device
 ) -> None:
     """Refuse weights that no held-out loss has vouched for and that give no finite loss.
 
     The loss of an epoch is of the weights before each of its steps: those after the last step may
     be useless though it is finite.
     """
-    rows = slice(0, 128)
-    losses = evaluate(module, x[rows], None if condition is None else condition[rows])
+    first = next(iter(data.epoch(config.seed, None, 128, device)))
+    losses = _evaluate(Objective(module), [first])
     value = float(losses.weighted(config.coefficients_at(config.warmup_epochs)))
     if not math.isfinite(value):
         raise DivergedError(
@@ -224,17 +219,16 @@ def _check_usable(
 
 def _epoch(
     state: TrainingState,
-    x: Tensor,
-    condition: Tensor | None,
+    data: Batches,
     config: TrainingConfig,
-    validation: tuple[Tensor, Tensor | None] | None,
     step: Step,
+    device: torch.device,
 ) -> tuple[dict[str, float], float]:
     """Run one epoch; return its record, and the loss by which it is judged."""
     state.coefficients = config.coefficients_at(state.epoch)
     if config.annealing is not None:
         config.annealing(state.module, state.epoch)
-    total_steps = config.max_epochs * count_batches(len(x), config.batch_size)
+    total_steps = config.max_epochs * count_batches(len(data), config.batch_size)
     factor = LEARNING_RATE_SCHEDULES[config.learning_rate_schedule]
     moves = config.learning_rate_schedule == "cosine"
     rate = config.learning_rate * state.rate_scale
@@ -242,15 +236,15 @@ def _epoch(
         group["lr"] = rate
     parts: list[Losses] = []
     sizes: list[int] = []
-    for rows in batches(len(x), config.batch_size, state.shuffler):
+    batches = data.epoch(state.seed, state.epoch, config.batch_size, device)
+    for batch in _seeded(batches) if config.global_random else batches:
         if moves:
             rate = config.learning_rate * factor(state.steps / total_steps)
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-        batch = Batch(x[rows], None if condition is None else condition[rows])
         losses = step(state, batch)
         parts.append(Losses({name: value.detach() for name, value in losses.items()}))
-        sizes.append(len(rows))
+        sizes.append(len(batch))
         state.steps += 1
     state.epoch += 1
     means = _average(parts, sizes)
@@ -260,11 +254,13 @@ def _epoch(
     final = config.coefficients_at(max(state.epoch - 1, config.warmup_epochs))
     judged = {**final, **dict.fromkeys(config.unmonitored, 0.0)}
     monitored = float(means.weighted(judged))
-    if validation is not None:
-        held_out = evaluate(state.module, *validation, seed=config.seed + 3)
-        record["val_loss"] = float(held_out.weighted(final))
-        monitored = float(held_out.weighted(judged))
-        record |= {f"val_{name}": float(value) for name, value in held_out.items()}
+    if data.held_out is not None:
+        batches = data.held_out.epoch(state.seed, None, _HELD_OUT_ROWS, device)
+        batches = _seeded(batches) if config.global_random else batches
+        found = _evaluate(Objective(state.module), batches)
+        record["val_loss"] = float(found.weighted(final))
+        monitored = float(found.weighted(judged))
+        record |= {f"val_{name}": float(value) for name, value in found.items()}
     record["learning_rate"] = rate
     record |= {f"coefficient_{name}": value for name, value in state.coefficients.items()}
     return record, monitored
@@ -308,12 +304,9 @@ def _judge(state: TrainingState, loss: float, value: float, config: TrainingConf
         state.outcome = "early stopping"
 
 
-@contextlib.contextmanager
-def _global_generator(config: TrainingConfig) -> Iterator[None]:
-    """Give networks of the user's own a seeded global generator, and put the old one back."""
-    if not config.global_random:
-        yield
-        return
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed + 4)
-        yield
+def _seeded(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Seed torch's global generator as that of each batch, for networks that draw from it."""
+    for batch in batches:
+        if batch.noise is not None:
+            torch.manual_seed(batch.noise.initial_seed())
+        yield batch

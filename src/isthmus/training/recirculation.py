@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.module import AutoencoderModule, Losses
-from isthmus.nn.networks import Dense
+from isthmus.nn import AutoencoderModule, Dense, Losses
+from isthmus.training.objective import Objective
 from isthmus.training.step import Batch, Step, TrainingState
 
 __all__ = ["alignment", "recirculation"]
@@ -123,7 +123,7 @@ def alignment(module: AutoencoderModule, x: Tensor, regression: float = 0.75) ->
         changes = _recirculate(module, x, regression)[1]
     parameters = [parameter for parameter, _ in changes]
     with torch.enable_grad():
-        loss = module.losses(x)["reconstruction"]
+        loss = Objective(module)(Batch(x))["reconstruction"]
         gradients = torch.autograd.grad(loss, parameters)
     negative = [change.flatten() for _, change in changes]
     gradient = [part.flatten() for part in gradients]
@@ -144,8 +144,8 @@ def _recirculate(
 ) -> tuple[Losses, list[tuple[Tensor, Tensor]]]:
     """Go once round the loop; return the loss, and the negative change of each parameter."""
     up, down = (cast(Dense, net).linears[0] for net in (module.encoder, module.decoder))
-    observed = ~torch.isnan(x) if module.missing else None
-    x = torch.nan_to_num(x, nan=0.0) if module.missing else x
+    record = module.observe(Batch(x))
+    x, observed = record.target, record.weight
     visible = x.flatten(1)
     hidden = module.latent(up(visible)).to(visible.dtype)  # bfloat16 under autocast
     parameters = down(hidden).to(visible.dtype)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.latent import ConcreteLatent, TopK
-from isthmus.nn.rate import Capacity
+from isthmus.nn.penalties.rate import Capacity
 
 if TYPE_CHECKING:
-    from isthmus.nn.module import AutoencoderModule
+    from isthmus.nn import AutoencoderModule
 
 __all__ = [
     "LEARNING_RATE_SCHEDULES",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from isthmus.nn.module import Losses
-from isthmus.nn.predictive_sparse import PredictiveSparseModule
+from isthmus.nn import Losses, PredictiveSparseModule
 from isthmus.training.step import Batch, TrainingState, backpropagation
 
 __all__ = ["sparse_inference"]

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from isthmus.nn.module import AutoencoderModule, Losses
+from isthmus.nn import AutoencoderModule, Losses
+from isthmus.nn.record import Batch
 from isthmus.training.history import History
+from isthmus.training.objective import LossFunction
 
-__all__ = ["Batch", "Objective", "Step", "TrainingState", "backpropagation", "descend"]
-
-
-class Batch(NamedTuple):
-    """Some rows of the data."""
-
-    x: Tensor
-    condition: Tensor | None
+__all__ = ["Batch", "Step", "TrainingState", "backpropagation", "descend"]
 
 
 @dataclass
 class TrainingState:
-    """Everything that changes while training, and so everything that a checkpoint holds.
+    """Everything that changes while training, and what a step needs to know.
+
+    There is no generator in it: the order of the rows and all noise are functions of the seed, the
+    epoch and the number of the batch, and a batch brings its noise with it.
 
     Attributes
     ----------
@@ -36,16 +33,18 @@ class TrainingState:
         The network that is trained.
     optimizer : torch.optim.Optimizer
         With its moments.
-    generator : torch.Generator
-        Corruption, dropout and draws of the code, on the module's device.
-    shuffler : torch.Generator
-        The order of the rows, on the CPU.
+    objective : Objective
+        The module's losses as a forward pass, or a wrapper of torch's around that.
+    seed : int
+        Of the order of the rows and of the noise.
     coefficients : dict of str to float
         The coefficient of each term that has one, in this epoch.
     autocast : bool
         Whether losses are computed in bfloat16 where that is safe.
     gradient_clip : float or None
         Largest norm of the whole gradient.
+    max_epochs : int
+        Epochs that the schedule is made for.
     epoch : int
         Epochs done.
     steps : int
@@ -60,17 +59,20 @@ class TrainingState:
         The record of each epoch.
     seconds : float
         Time spent, over all resumptions.
+    data : dict of str to float
+        What the data have to remember, see `Batches.state`.
     outcome : str
         Why the fit ended: "" while it goes on, "epochs", "early stopping", "callback", "diverged".
     """
 
     module: AutoencoderModule
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
-    shuffler: torch.Generator
+    objective: nn.Module
+    seed: int = 0
     coefficients: dict[str, float] = field(default_factory=dict)
     autocast: bool = False
     gradient_clip: float | None = None
+    max_epochs: int = 0
     epoch: int = 0
     steps: int = 0
     rate_scale: float = 1.0
@@ -80,14 +82,11 @@ class TrainingState:
     waited: int = 0
     history: History = field(default_factory=History)
     seconds: float = 0.0
+    data: dict[str, float] = field(default_factory=dict)
     outcome: str = ""
 
 
 Step = Callable[[TrainingState, Batch], Losses]
-
-
-# What a rule that follows a gradient has to minimise: rows, their condition and a generator in.
-Objective = Callable[[Tensor, Tensor | None, torch.Generator], Losses]
 
 
 def backpropagation(state: TrainingState, batch: Batch) -> Losses:
@@ -105,16 +104,16 @@ def backpropagation(state: TrainingState, batch: Batch) -> Losses:
     Losses
         The terms before the step.
     """
-    return descend(state, batch, state.module.losses)
+    return descend(state, batch)
 
 
 def descend(
     state: TrainingState,
     batch: Batch,
-    objective: Objective,
+    which: str | LossFunction = "losses",
     coefficients: Mapping[str, float] | None = None,
 ) -> Losses:
-    """Take one step along the gradient of an objective: what such rules have in common.
+    """Take one step along the gradient of some losses: what such rules have in common.
 
     Parameters
     ----------
@@ -122,24 +121,25 @@ def descend(
         Its module and optimiser are updated in place.
     batch : Batch
         Rows of the data, scaled, on the module's device.
-    objective : callable ``(x, condition, generator) -> Losses``
-        Called once, in bfloat16 where the state says so.
+    which : str or callable ``(module, batch) -> Losses``, default="losses"
+        Which losses of the module, see `Objective`; worked out in bfloat16 where the state says so.
     coefficients : mapping of str to float, optional
-        Of its terms, 1 where not named; those of the state when absent.
+        Of their terms, 1 where not named; those of the state when absent.
 
     Returns
     -------
     Losses
-        What the objective gave.
+        The terms before the step.
     """
     for group in state.optimizer.param_groups:  # zero_grad() costs ten times as much
         for parameter in group["params"]:
             parameter.grad = None
     if state.autocast:
-        with torch.autocast(batch.x.device.type, dtype=torch.bfloat16):
-            losses = objective(batch.x, batch.condition, state.generator)
+        device = next(state.module.parameters()).device
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            losses: Losses = state.objective(batch, which)
     else:
-        losses = objective(batch.x, batch.condition, state.generator)
+        losses = state.objective(batch, which)
     losses.weighted(state.coefficients if coefficients is None else coefficients).backward()
     if state.gradient_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.module.parameters(), state.gradient_clip)

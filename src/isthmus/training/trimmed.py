@@ -6,8 +6,9 @@ import math
 
 import torch
 
+from isthmus.nn import Losses
 from isthmus.nn.modes import evaluation_mode
-from isthmus.nn.module import Losses
+from isthmus.nn.noise import Noise
 from isthmus.training.step import Batch, Step, TrainingState
 
 __all__ = ["trimmed"]
@@ -39,8 +40,8 @@ def trimmed(step: Step, share: float) -> Step:
     """
 
     def trimmed_step(state: TrainingState, batch: Batch) -> Losses:
-        keep = math.ceil(len(batch.x) * (1 - share))
-        if keep == len(batch.x):
+        keep = math.ceil(len(batch) * (1 - share))
+        if keep == len(batch):
             return step(state, batch)
         module = state.module
         with torch.no_grad(), evaluation_mode(module):
@@ -51,7 +52,8 @@ def trimmed(step: Step, share: float) -> Step:
                 value = value * (log_prob[0].numel() / seen.clamp(min=1))
             value = value if divergence is None else value - divergence
         rows = value.topk(keep).indices
-        condition = None if batch.condition is None else batch.condition[rows]
-        return step(state, Batch(batch.x[rows], condition))
+        if isinstance(batch.noise, Noise) and batch.noise.total:  # a part of a batch
+            batch.noise.rows(batch.noise.start, keep, batch.noise.total)
+        return step(state, batch.select(rows))
 
     return trimmed_step

@@ -8,14 +8,12 @@ data from wherever it has come.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
 from isthmus.errors import check_count
-from isthmus.nn.module import AutoencoderModule, Losses
-from isthmus.nn.transition import transition
+from isthmus.nn import AutoencoderModule, Losses
+from isthmus.nn.modules.transition import transition
 from isthmus.training.step import Batch, Step, TrainingState, descend
 
 __all__ = ["walk_back"]
@@ -70,28 +68,27 @@ def walk_back(n_steps: int) -> Step:
     """
     check_count("n_steps", n_steps)
 
+    def losses(module: AutoencoderModule, batch: Batch) -> Losses:
+        return _losses(module, batch, n_steps)
+
     def step(state: TrainingState, batch: Batch) -> Losses:
-        return descend(state, batch, partial(_losses, state.module, n_steps))
+        return descend(state, batch, losses)
 
     return step
 
 
-def _losses(
-    module: AutoencoderModule,
-    n_steps: int,
-    x: Tensor,
-    condition: Tensor | None,
-    generator: torch.Generator,
-) -> Losses:
-    observed = ~torch.isnan(x) if module.missing else None
-    clean = torch.nan_to_num(x, nan=0.0) if module.missing else x
+def _losses(module: AutoencoderModule, batch: Batch, n_steps: int) -> Losses:
+    x, condition, generator = batch.x, batch.condition, batch.noise
+    clean = module.observe(batch)
     terms: dict[str, list[Tensor]] = {}
     for left in reversed(range(n_steps)):
         move = transition(module, x, module.corruption, condition, generator)
-        found = {"reconstruction": module.likelihood.loss(move.parameters, clean, observed)}
+        # Every step of the walk is to end where it began.
+        move.target, move.weight = clean.target, clean.weight
+        found = {"reconstruction": module.reconstruction(move)}
         if (divergence := module.latent.divergence(move.h)) is not None:
             found["divergence"] = divergence.mean()
-        found |= module.penalty_terms(move.seen, move.z, condition, generator, move.h)
+        found |= module.penalty_terms(move)
         for name, value in found.items():
             terms.setdefault(name, []).append(value)
         if left:

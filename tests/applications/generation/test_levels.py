@@ -148,12 +148,12 @@ def test_more_than_ten_classes_are_learned_by_a_convolutional_network(tmp_path):
         likelihood="categorical:13",
         layout="image",
         channels=(32,),
-        max_epochs=20,
+        max_epochs=60,
         batch_size=16,
         learning_rate=1e-2,
         random_state=0,
     ).fit(windows)
-    assert model.architecture_.network == "convolutional"
+    assert model.architecture_.network.name == "convolutional"
     assert model.likelihood_ == "categorical:13"
     drawn = model.sample(50, random_state=0)
     assert drawn.shape == (50, 8, 8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isthmus.atomic import whole_file
 from isthmus.data import files
 from isthmus.errors import InvalidInputError
+from isthmus.storage.atomic import whole_file
 
 RNG = np.random.default_rng(0)
 TABLES = [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet"]

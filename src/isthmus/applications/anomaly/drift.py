@@ -31,8 +31,8 @@ class Block:
     alarm_rate : float
         Share of p-values of at most 0.05.
     test_p_value : float
-        Of the two-sample test of Kolmogorov & Smirnov against the held-out rows, times the number
-        of blocks (Bonferroni).
+        The p-value of the two-sample test of Kolmogorov & Smirnov against the held-out rows, times
+        the number of blocks (Bonferroni).
     """
 
     start: int
@@ -90,11 +90,11 @@ def measure_drift(
     calibration : Calibration
         The held-out rows.
     oddness : ndarray of shape (n,)
-        Of the stream's rows, in order.
+        The oddness of the stream's rows, in order.
     n_blocks : int, default=10
         Into how many blocks of equal size; fewer where they would have under 20 rows.
     level : float, default=0.01
-        Of the test over all blocks.
+        The level of the test over all blocks.
 
     Raises
     ------

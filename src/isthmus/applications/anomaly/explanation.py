@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from sklearn.cluster import AgglomerativeClustering
-from torch import Tensor
 
-from isthmus.applications.anomaly.evidence import evidence
-from isthmus.applications.anomaly.scores import Reconstruction
-from isthmus.models import BaseAutoencoder
-from isthmus.models.inference import map_rows
+from isthmus.errors import InvalidInputError
 
-__all__ = ["Explanation", "Reason", "expect", "group"]
-
-_ROUNDS = 30
-_SUSPECT = 4.5  # nats above what is usual: three standard deviations
+__all__ = ["Explanation", "Reason", "group", "heat_map", "shown"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class Explanation:
     spread : ndarray of shape sample_shape or (n, *sample_shape)
         Standard deviation of the training rows around that; NaN for classes and dates.
     names : sequence of str
-        Of the features; positions where they have no names.
+        Names of the features; positions where they have none.
     """
 
     values: NDArray[Any]
@@ -128,81 +121,6 @@ def shown(value: Any) -> str:
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 
-def expect(
-    member: BaseAutoencoder, x: Tensor, reference: Reconstruction, usual: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Repair rows step by step, and return how surprising their values then are.
-
-    A reconstruction follows an odd value some of the way, and blames its neighbours for the rest.
-    So the values that are furthest off are replaced by what the network makes of the others, and
-    the row is reconstructed again, until no other value is far off.
-
-    Parameters
-    ----------
-    member : estimator of the family
-        Fitted.
-    x : Tensor of shape (n, *module_shape)
-        Scaled rows.
-    reference : Reconstruction
-        Fitted on the training rows of the member.
-    usual : ndarray of shape (n_values,)
-        Mean surprise of each value on the training rows, in nats.
-
-    Returns
-    -------
-    contributions : ndarray of shape (n, n_values)
-        In nats above what is usual; NaN where missing.
-    expected : ndarray of shape (n, *module_shape)
-        Scaled.
-    """
-    module = member.module_
-    missing = torch.isnan(x)
-    given, suspect = x, torch.zeros_like(missing)
-    contributions = np.zeros((len(x), x[:1].numel()))
-    expected = np.empty(tuple(x.shape), dtype=np.float32)
-    for _ in range(_ROUNDS):
-        expected = map_rows(module, module, given, None)
-        contributions = _surprise(member, given, x, reference) - usual
-        suspect = _suspects(contributions, suspect.flatten(1)).reshape(x.shape) & ~missing
-        repaired = torch.where(suspect, torch.from_numpy(expected), x)
-        if torch.equal(torch.nan_to_num(repaired), torch.nan_to_num(given)):
-            break
-        given = repaired
-    return contributions, expected
-
-
-def _suspects(contributions: NDArray[Any], before: Tensor) -> Tensor:
-    """Return which values (n, n_values) are to be left out: the furthest off, and of those before.
-
-    What is half as surprising as the worst may be its fault: the next round tells.
-    """
-    surprise = torch.from_numpy(np.nan_to_num(contributions, nan=-np.inf))
-    rest = surprise.masked_fill(before, -torch.inf)
-    worst = rest.max(dim=1, keepdim=True).values
-    return (surprise > _SUSPECT) & (before | (rest > 0.5 * worst))
-
-
-def _surprise(
-    member: BaseAutoencoder, given: Tensor, x: Tensor, reference: Reconstruction
-) -> NDArray[Any]:
-    """Return −log p of the values of `x` where the network is given other ones."""
-    if given is x:
-        return reference.by_value(evidence(member, x).surprise)
-    module = member.module_
-    width = x[:1].numel()
-
-    def look(part: Tensor, condition: Tensor | None) -> Tensor:
-        shown, true = part[:, :width], part[:, width:]
-        shown, true = (rows.reshape(-1, *x.shape[1:]) for rows in (shown, true))
-        parameters = module.decode_parameters(module.encode(shown))
-        known = torch.nan_to_num(true, nan=0.0)
-        surprise = -module.likelihood.log_prob(parameters, known)
-        return surprise.masked_fill(torch.isnan(true), torch.nan).flatten(1)
-
-    both = torch.cat([given.flatten(1), x.flatten(1)], dim=1)
-    return reference.by_value(map_rows(module, look, both, None))
-
-
 def group(explanation: Explanation, similarity: float = 0.5) -> NDArray[np.int64]:
     """Put rows together that are odd for similar reasons.
 
@@ -212,7 +130,7 @@ def group(explanation: Explanation, similarity: float = 0.5) -> NDArray[np.int64
     Parameters
     ----------
     explanation : Explanation
-        Of the anomalies; a few thousand at most, since every pair is compared.
+        The explanation of the anomalies; a few thousand at most, since every pair is compared.
     similarity : float, default=0.5
         The mean cosine that rows of one group have at least.
 
@@ -236,3 +154,50 @@ def group(explanation: Explanation, similarity: float = 0.5) -> NDArray[np.int64
     rank = np.empty(len(names), dtype=np.int64)
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(names))
     return np.asarray(rank[np.searchsorted(names, labels)])
+
+
+def heat_map(contributions: Any, *, smoothing: float = 1.0) -> NDArray[np.float64]:
+    """Turn the contributions of pixels and channels into one smooth map an image.
+
+    Contributions are summed over channels and smoothed by a Gaussian: a defect covers neighbouring
+    pixels, and what is odd in a single one is noise more often than not. Smoothing keeps the sum of
+    a map, as far as it does not reach the border.
+
+    Parameters
+    ----------
+    contributions : array-like of shape (n, height, width[, channels])
+        Nats a value, such as ``AnomalyDetector.explain(X).contributions``; NaN, where a value was
+        missing, counts as 0.
+    smoothing : float, default=1.0
+        Standard deviation of the Gaussian in pixels; 0 leaves the map as it is.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width), float64
+        Nats a pixel.
+
+    Raises
+    ------
+    InvalidInputError
+        If the shape is another one, or the smoothing is negative.
+
+    Examples
+    --------
+    >>> point = np.zeros((1, 5, 5, 2))
+    >>> point[0, 2, 2] = [1.0, 2.0]
+    >>> float(heat_map(point, smoothing=0)[0, 2, 2])
+    3.0
+    """
+    values = np.nan_to_num(np.asarray(contributions, dtype=np.float64))
+    if values.ndim not in (3, 4) or not values.size:
+        raise InvalidInputError(
+            "contributions: expected (n, height, width) or (n, height, width, channels); got shape "
+            f"{values.shape}"
+        )
+    if not smoothing >= 0:
+        raise InvalidInputError(f"smoothing: expected at least 0 pixels; got {smoothing!r}")
+    maps = values if values.ndim == 3 else values.sum(3)
+    if smoothing == 0:
+        return maps
+    smooth: NDArray[np.float64] = gaussian_filter(maps, (0, smoothing, smoothing), mode="nearest")
+    return smooth

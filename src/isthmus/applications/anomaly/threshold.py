@@ -1,8 +1,9 @@
-"""Where to draw the line, and on what ground: rules that a person can state."""
+"""Where the threshold lies, and on what ground: rules that a person can state."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,18 +12,20 @@ from numpy.typing import NDArray
 from scipy.stats import genpareto
 from sklearn.metrics import precision_recall_curve
 
-from isthmus.applications.anomaly.blocks import BlockCalibration
-from isthmus.applications.anomaly.calibration import Calibration
+from isthmus.applications.anomaly.calibration import BlockCalibration, Calibration
 from isthmus.errors import InvalidInputError
 
 __all__ = [
     "Threshold",
+    "calibration_in_words",
     "conformal",
     "conformal_blocks",
     "labelled",
     "peaks_over_threshold",
+    "percent",
     "promised",
     "quantile",
+    "threshold_in_words",
 ]
 
 _DEFAULT_RATE = 0.01
@@ -37,9 +40,9 @@ class Threshold:
     Attributes
     ----------
     rule : {"false alarm rate", "peaks over threshold", "contamination", "labels"}
-        On what ground it was drawn.
+        On what ground it was chosen.
     value : float
-        The oddness: minus `score_samples`.
+        The oddness, which is minus `score_samples`.
     details : dict of str to float
         The numbers that belong to the rule: rates, counts, what was reached.
     """
@@ -60,7 +63,7 @@ class Threshold:
 def promised(
     calibration: Calibration | None, rate: float | str | None, tail: str
 ) -> Threshold | None:
-    """Draw the line of a false-alarm rate; None where there is no rate, or nothing to count.
+    """Return the threshold of a false-alarm rate; None without a rate, or nothing to count on.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def promised(
     if calibration is None or rate is None:
         return None
     if isinstance(rate, str):
-        # Twice the smallest: then the oddest of the held-out rows is itself beyond the line.
+        # Twice the smallest: then the oddest of the held-out rows is itself beyond the threshold.
         rate = max(_DEFAULT_RATE, 2 * calibration.smallest_rate)
         return conformal(calibration, rate)
     if not calibration.held_out:
@@ -93,7 +96,14 @@ def promised(
 
 
 def conformal(calibration: Calibration, rate: float) -> Threshold:
-    """Draw the line so that at most a share `rate` of normal rows raises an alarm.
+    """Return the threshold beyond which at most a share `rate` of normal rows lies.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The held-out rows.
+    rate : float
+        The false-alarm rate.
 
     Raises
     ------
@@ -112,7 +122,7 @@ def conformal(calibration: Calibration, rate: float) -> Threshold:
 
 
 def conformal_blocks(calibration: BlockCalibration, rate: float | str) -> Threshold:
-    """Draw the line so that the expected share of normal steps that raises an alarm is `rate`.
+    """Return the threshold beyond which the expected share of normal steps is `rate`.
 
     Parameters
     ----------
@@ -184,19 +194,27 @@ def peaks_over_threshold(calibration: Calibration, rate: float, peaks: float = 0
 
 
 def quantile(training: NDArray[Any], contamination: float) -> Threshold:
-    """Draw the line so that a share `contamination` of the training rows is beyond it."""
+    """Return the threshold beyond which a share of the training rows lies.
+
+    Parameters
+    ----------
+    training : ndarray of shape (n,)
+        Their oddness.
+    contamination : float
+        The share.
+    """
     value = -float(np.percentile(-training, 100 * contamination))
     details = {"contamination": contamination, "training_rows": float(len(training))}
     return Threshold("contamination", value, details)
 
 
 def labelled(oddness: NDArray[Any], anomalies: NDArray[Any], recall: float | None) -> Threshold:
-    """Draw the line by rows whose labels are known.
+    """Return the threshold that suits rows whose labels are known.
 
     Parameters
     ----------
     oddness : ndarray of shape (n,)
-        Of the rows.
+        The oddness of each row.
     anomalies : ndarray of bool, of shape (n,)
         Which of them are anomalies; both kinds are needed.
     recall : float or None
@@ -215,7 +233,7 @@ def labelled(oddness: NDArray[Any], anomalies: NDArray[Any], recall: float | Non
     f1 = 2 * precision * reached / np.maximum(precision + reached, 1e-12)
     goal = f1 if recall is None else np.where(reached >= recall, precision, -1.0)
     best = int(len(goal) - 1 - np.argmax(goal[::-1]))
-    below = oddness[oddness < levels[best]]  # halfway to the next row under the line
+    below = oddness[oddness < levels[best]]  # halfway to the next row below
     value = float((levels[best] + below.max()) / 2) if len(below) else float(levels[best]) - 1e-9
     details = {
         "precision": float(precision[best]),
@@ -225,3 +243,75 @@ def labelled(oddness: NDArray[Any], anomalies: NDArray[Any], recall: float | Non
         "anomalies": float(anomalies.sum()),
     }
     return Threshold("labels", value, details)
+
+
+def threshold_in_words(
+    threshold: Mapping[str, Any] | None, calibration: Mapping[str, Any] | None
+) -> str:
+    """Say where the threshold of a detector lies, and what is promised.
+
+    Parameters
+    ----------
+    threshold : mapping or None
+        ``Threshold.to_json()``.
+    calibration : mapping or None
+        Under "rows" and "held_out" what `isthmus.persistence.describe` says.
+
+    Examples
+    --------
+    >>> line = {"rule": "contamination", "value": 3.0}
+    >>> line["details"] = {"contamination": 0.05, "training_rows": 200.0}
+    >>> threshold_in_words(line, None)
+    'score below -3: 5 % of the 200 training rows lie there, as the contamination says'
+    """
+    if threshold is None:
+        return "none was drawn"
+    details = threshold["details"]
+    said = f"score below {-threshold['value']:.4g}: "
+    rule = threshold["rule"]
+    if rule == "contamination":
+        share, count = percent(details["contamination"]), int(details["training_rows"])
+        return f"{said}{share} of the {count} training rows lie there, as the contamination says"
+    if rule == "labels":
+        return (
+            f"{said}drawn by {details['rows']:.0f} labelled rows, {details['anomalies']:.0f} of "
+            f"them anomalies, with precision {details['precision']:.3f} and recall "
+            f"{details['recall']:.3f} there"
+        )
+    rate, count = percent(details["false_alarm_rate"]), int(details["calibration_rows"])
+    if rule == "peaks over threshold":
+        return (
+            f"{said}{rate} of normal rows, extrapolated from the tail of {count} held-out rows "
+            "(peaks over threshold); no guarantee"
+        )
+    if calibration is not None and not calibration["held_out"]:
+        return (
+            f"{said}beyond {rate} of the {count} rows of the fit, which were too few to hold any "
+            "out; no guarantee"
+        )
+    return (
+        f"{said}at most {rate} of normal rows raise an alarm (conformal, {count} held-out rows; "
+        f"of 10,000 fresh ones {percent(details['rate_low'])} to {percent(details['rate_high'])}, "
+        "19 times of 20)"
+    )
+
+
+def calibration_in_words(calibration: Mapping[str, Any] | None) -> str:
+    """Say what p-values are counted on."""
+    if calibration is None:
+        return "none"
+    if not calibration["held_out"]:
+        return f"{calibration['rows']} rows of the fit itself, for want of others"
+    rows = int(calibration["rows"])
+    return f"{rows} held-out rows; the smallest p-value is {1 / (rows + 1):.2g}"
+
+
+def percent(share: float) -> str:
+    """Write a share for people.
+
+    Examples
+    --------
+    >>> percent(0.01), percent(1 / 81), percent(1e-5)
+    ('1 %', '1.23 %', '0.001 %')
+    """
+    return f"{float(f'{100 * share:.3g}'):.10f}".rstrip("0").rstrip(".") + " %"

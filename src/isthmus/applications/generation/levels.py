@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.applications.generation.legend import SUPER_MARIO, Legend
-from isthmus.atomic import whole_file
 from isthmus.errors import InvalidInputError, check_count, require
+from isthmus.storage.atomic import whole_file
 
 __all__ = [
     "Level",

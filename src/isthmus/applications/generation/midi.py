@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from isthmus.atomic import whole_file
 from isthmus.errors import InvalidInputError
+from isthmus.storage.atomic import whole_file
 
 __all__ = ["Note", "decode_midi", "encode_midi", "read_bytes", "write_bytes"]
 

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from isthmus.atomic import check_place, check_vacant_folder, whole_file, whole_folder
 from isthmus.data.files.arrays import read_npy, read_npz, write_npy, write_npz
 from isthmus.data.files.dataset import Array, DataSet
 from isthmus.data.files.frames import read_frames
@@ -31,6 +30,7 @@ from isthmus.data.files.images import (
 )
 from isthmus.data.files.tables import read_parquet, read_text, write_csv, write_parquet
 from isthmus.errors import InvalidInputError, require
+from isthmus.storage.atomic import check_place, check_vacant_folder, whole_file, whole_folder
 
 __all__ = ["DataSet", "check_writable", "read", "read_frames", "write", "write_csv"]
 

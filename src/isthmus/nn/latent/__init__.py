@@ -1,6 +1,6 @@
 """q(z|x), p(z) and D: what the code is."""
 
-from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.latent.base import LATENTS, Latent, StochasticLatent
 from isthmus.nn.latent.concrete import BernoulliLatent, CategoricalLatent, ConcreteLatent
 from isthmus.nn.latent.deterministic import Deterministic, TopK
 from isthmus.nn.latent.finite_scalar import FiniteScalar
@@ -14,9 +14,8 @@ from isthmus.nn.latent.quantized import QuantizedLatent
 from isthmus.nn.latent.vector_quantized import VectorQuantized
 from isthmus.nn.latent.von_mises_fisher import VonMisesFisher
 
-Latent = Deterministic | NoisyCode | StochasticLatent
-
 __all__ = [
+    "LATENTS",
     "BernoulliLatent",
     "CategoricalLatent",
     "ConcreteLatent",

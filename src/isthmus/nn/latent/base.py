@@ -1,20 +1,78 @@
-"""What every code with a posterior offers."""
+"""What every code offers: q(z|x), and p(z) with its divergence where there is a prior."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from isthmus.nn.noise import normal_like
 from isthmus.nn.prior import Prior, StandardNormal
+from isthmus.registry import Part, Registry
 
-__all__ = ["StochasticLatent"]
+__all__ = ["LATENTS", "Latent", "StochasticLatent"]
 
 _DRAWS = 16  # where a divergence has no closed form and nobody says which draws to take
 
 
-class StochasticLatent(nn.Module):
+class Latent(Part, nn.Module):
+    """Base of the codes: what becomes of the encoder's output h.
+
+    A new one needs `mean`; `outputs` if the encoder has to give more numbers than the code has;
+    `code_shape` if a code is no vector but a map (channels, height, width) or some tokens
+    (number, width); `sample` and `divergence` if the code is drawn, or has a term in the loss. Most
+    codes that are drawn derive from `StochasticLatent`.
+
+    Attributes
+    ----------
+    stochastic : bool
+        Whether a score averages over draws.
+    """
+
+    stochastic = False
+
+    def outputs(self, latent_dim: int) -> int:
+        """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
+        return latent_dim
+
+    def code_shape(self, latent_dim: int) -> tuple[int, ...]:
+        """Return the shape of a code of `latent_dim` numbers: their product is `latent_dim`."""
+        return (latent_dim,)
+
+    def mean(self, h: Tensor) -> Tensor:
+        """Return the code z (n, *code_shape) that is shown for h: the mean where it is drawn."""
+        raise NotImplementedError
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the code z (n, *code_shape) of the encoder's output h, drawn where it is."""
+        return self.sample(h, generator)[0]
+
+    def sample(
+        self, h: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the code z of h, drawn where it is, and its divergence (n,) in nats or None."""
+        return self.mean(h), self.divergence(h)
+
+    def divergence(self, h: Tensor) -> Tensor | None:
+        """Return KL(q(z|x) ‖ p(z)) of each sample (n,), in nats; None without a prior."""
+        return None
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """Return what the decoder sees of a code z (n, *code_shape): all of it."""
+        return z
+
+    def decoded_dim(self, latent_dim: int) -> int:
+        """Return how many numbers of a code of `latent_dim` the decoder sees."""
+        return latent_dim
+
+
+LATENTS: Registry[type[Latent]] = Registry("latent")
+
+
+class StochasticLatent(Latent):
     """Base of the codes that are drawn: q(z|x), p(z) and their divergence.
 
     A new one needs `outputs`, `at`, `mean` and `log_ratio`, and `draw` and `divergence` where the
@@ -25,11 +83,11 @@ class StochasticLatent(nn.Module):
     ----------
     prior : Prior, optional
         p(z); the standard normal when absent.
+    shape : sequence of int, optional
+        Of a code that is no vector.
 
     Attributes
     ----------
-    stochastic : bool
-        True: a score averages over draws.
     closed_form : bool
         Whether `divergence` is exact and `draw` gives the same.
     """
@@ -37,29 +95,36 @@ class StochasticLatent(nn.Module):
     stochastic = True
     closed_form = False
 
-    def __init__(self, prior: Prior | None = None) -> None:
+    def __init__(self, prior: Prior | None = None, shape: Sequence[int] | None = None) -> None:
         super().__init__()
         self.prior = prior
+        self.shape = None if shape is None else tuple(int(side) for side in shape)
 
     def outputs(self, latent_dim: int) -> int:
         """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
         return 2 * latent_dim
 
+    def code_shape(self, latent_dim: int) -> tuple[int, ...]:
+        """Return the shape of a code of `latent_dim` numbers."""
+        return (latent_dim,) if self.shape is None else self.shape
+
     def noise(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw the standard normal noise that `at` takes for the encoder's output h."""
-        return torch.empty_like(self.mean(h)).normal_(generator=generator)
+        return normal_like(self.mean(h), generator)
+
+    def sample(
+        self, h: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return a draw z (n, *code_shape), differentiable in h, and its divergence (n,)."""
+        return self.draw(h, self.noise(h, generator))
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw z ~ q(z|x) (n, latent_dim) for the encoder's output h, differentiable in h."""
+        """Draw z ~ q(z|x) (n, *code_shape) for the encoder's output h, differentiable in h."""
         return self.at(h, self.noise(h, generator))
 
     def at(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the draw z (n, latent_dim) that belongs to some noise, broadcast to its shape."""
+        """Return the draw z (n, *code_shape) of some noise, which is broadcast to its shape."""
         return self.log_ratio(h, noise)[0]
-
-    def mean(self, h: Tensor) -> Tensor:
-        """Return the code that `transform` shows (n, latent_dim)."""
-        raise NotImplementedError
 
     def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the draw z that belongs to the noise, and log q(z|x) − log p(z) (n,) in nats."""
@@ -78,14 +143,15 @@ class StochasticLatent(nn.Module):
 
         Without a closed form it is the mean over 16 draws that are always the same.
         """
-        size = self.mean(h[:1]).shape[1]
+        size = self.mean(h[:1]).shape[1:]
         generator = torch.Generator().manual_seed(0)
-        half = torch.randn(_DRAWS // 2, size, generator=generator).to(h.device, h.dtype)
+        half = torch.randn(_DRAWS // 2, *size, generator=generator).to(h.device, h.dtype)
         ratios = [self.log_ratio(h, noise)[1] for draw in half for noise in (draw, -draw)]
         return torch.stack(ratios).mean(0)
 
     def log_prior(self, z: Tensor) -> Tensor:
         """Return log p(z) of each code (n,), in nats."""
+        z = z.flatten(1)
         if self.prior is not None:
             return self.prior.log_prob(z)
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
@@ -94,5 +160,6 @@ class StochasticLatent(nn.Module):
         self, n_samples: int, latent_dim: int, generator: torch.Generator | None = None
     ) -> Tensor:
         """Draw codes from the prior: (n_samples, latent_dim)."""
-        prior = StandardNormal(latent_dim) if self.prior is None else self.prior
-        return prior.sample(n_samples, generator)
+        prior: Any = StandardNormal(latent_dim) if self.prior is None else self.prior
+        drawn: Tensor = prior.sample(n_samples, generator)
+        return drawn

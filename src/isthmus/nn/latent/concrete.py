@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.latent.base import LATENTS, StochasticLatent
+from isthmus.nn.noise import normal_like
 
 __all__ = ["BernoulliLatent", "CategoricalLatent", "ConcreteLatent"]
 
@@ -72,7 +73,7 @@ class ConcreteLatent(StochasticLatent):
 
     def noise(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw the standard normal noise that `at` takes for the encoder's output h."""
-        return torch.empty_like(h).normal_(generator=generator)
+        return normal_like(h, generator)
 
     def at(self, h: Tensor, noise: Tensor) -> Tensor:
         """Return the draw that belongs to the noise: discrete, but in training relaxed."""
@@ -94,6 +95,7 @@ class ConcreteLatent(StochasticLatent):
         return f"temperature={self.temperature}, straight_through={self.straight_through}"
 
 
+@LATENTS.register("categorical")
 class CategoricalLatent(ConcreteLatent):
     """q(z|x) = Πᵢ Cat(softmax(hᵢ)): variables of K classes, one-hot, side by side (Jang 2017).
 
@@ -181,6 +183,7 @@ class CategoricalLatent(ConcreteLatent):
         return f"n_classes={self.n_classes}, {super().extra_repr()}"
 
 
+@LATENTS.register("bits")
 class BernoulliLatent(ConcreteLatent):
     """q(z|x) = Πᵢ Bernoulli(sigmoid(hᵢ)): independent bits (Maddison et al. 2017).
 

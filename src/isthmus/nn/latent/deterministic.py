@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.activation import activation as make_activation
+from isthmus.nn.latent.base import LATENTS, Latent
 
 __all__ = ["Deterministic", "TopK"]
 
 
-class Deterministic(nn.Module):
+@LATENTS.register("deterministic")
+class Deterministic(Latent):
     """z = s(h): the encoder's output through an activation.
 
     Parameters
     ----------
     activation : str, default="identity"
         Name of the activation s, see `isthmus.nn.ACTIVATIONS`.
+    shape : sequence of int, optional
+        Of a code that is no vector: a map (channels, height, width) or tokens (number, width).
 
     Examples
     --------
@@ -26,30 +32,32 @@ class Deterministic(nn.Module):
     tensor([[0., 2.]])
     """
 
-    stochastic = False
-
-    def __init__(self, activation: str = "identity") -> None:
+    def __init__(self, activation: str = "identity", shape: Sequence[int] | None = None) -> None:
         super().__init__()
         self.activation = make_activation(activation)
+        self.shape = None if shape is None else tuple(int(side) for side in shape)
 
-    def outputs(self, latent_dim: int) -> int:
-        """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
-        return latent_dim
+    def code_shape(self, latent_dim: int) -> tuple[int, ...]:
+        """Return the shape of a code of `latent_dim` numbers."""
+        return (latent_dim,) if self.shape is None else self.shape
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the code z (n, latent_dim) of the encoder's output h (n, latent_dim)."""
+        """Return the code z (n, *code_shape) of the encoder's output h."""
         z: Tensor = self.activation(h)
-        return z
+        return z if self.shape is None else z.reshape(-1, *self.shape)
 
     def mean(self, h: Tensor) -> Tensor:
         """Return the code that `transform` shows: z itself."""
         return self.forward(h)
 
-    def divergence(self, h: Tensor) -> Tensor | None:
-        """Return None: a deterministic code has no prior."""
-        return None
+    def sample(
+        self, h: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the code z of h; without a prior it has no divergence."""
+        return self.forward(h, generator), None
 
 
+@LATENTS.register("topk")
 class TopK(Deterministic):
     """Keep the k largest numbers of each code and set the others to zero (Makhzani & Frey 2013).
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
+from isthmus.nn.latent.base import LATENTS
 from isthmus.nn.latent.quantized import QuantizedLatent
 
 __all__ = ["FiniteScalar"]
@@ -16,6 +17,7 @@ __all__ = ["FiniteScalar"]
 _MARGIN = 1e-3  # tanh comes near its bound only at infinity
 
 
+@LATENTS.register("finite_scalar")
 class FiniteScalar(QuantizedLatent):
     """Number i of each slot is rounded to Lᵢ levels (Mentzer, Minnen, Agustsson & Tschannen 2023).
 

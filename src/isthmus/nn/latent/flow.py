@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from isthmus.nn.flow import InverseAutoregressiveFlow
-from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.latent.base import LATENTS, StochasticLatent
+from isthmus.nn.noise import normal_like
 from isthmus.nn.prior import Prior
+from isthmus.nn.prior.flows import InverseAutoregressiveFlow
 from isthmus.nn.prior.normal import LOG_2PI
 
 __all__ = ["FlowLatent"]
 
 
+@LATENTS.register("flow")
 class FlowLatent(StochasticLatent):
     """z = T(μ + σε; c): a Gaussian draw through an inverse autoregressive flow (Kingma 2016).
 
@@ -67,7 +69,7 @@ class FlowLatent(StochasticLatent):
 
     def noise(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw the standard normal noise that `at` takes for the encoder's output h."""
-        return torch.empty_like(h.chunk(3, dim=1)[0]).normal_(generator=generator)
+        return normal_like(h.chunk(3, dim=1)[0], generator)
 
     def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the draw z that belongs to the noise, and log q(z|x) − log p(z) (n,) in nats."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from isthmus.nn.latent.base import LATENTS
 from isthmus.nn.latent.deterministic import Deterministic
 
 __all__ = ["Gained"]
 
 
+@LATENTS.register("gained")
 class Gained(Deterministic):
     """z = g ⊙ s(h): a bounded activation whose range is learned, a gain for each number.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.latent.base import LATENTS, StochasticLatent
 from isthmus.nn.prior import Prior
 from isthmus.nn.prior.normal import LOG_2PI
 
 __all__ = ["GaussianLatent"]
 
 
+@LATENTS.register("gaussian")
 class GaussianLatent(StochasticLatent):
     """q(z|x) = N(μ(x), diag σ²(x)) (Kingma & Welling 2014).
 
@@ -21,6 +24,8 @@ class GaussianLatent(StochasticLatent):
     ----------
     prior : Prior, optional
         p(z); N(0, I) when absent, for which the divergence has a closed form.
+    shape : sequence of int, optional
+        Of a code that is no vector: a map (channels, height, width) or tokens (number, width).
 
     Examples
     --------
@@ -31,24 +36,24 @@ class GaussianLatent(StochasticLatent):
     (tensor([[0., 0.]]), tensor([0.]))
     """
 
-    def __init__(self, prior: Prior | None = None) -> None:
-        super().__init__(prior)
+    def __init__(self, prior: Prior | None = None, shape: Sequence[int] | None = None) -> None:
+        super().__init__(prior, shape)
         self.closed_form = prior is None
 
     def at(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return μ + σ · noise, for noise that is broadcast to (n, latent_dim)."""
-        mean, log_variance = h.chunk(2, dim=1)
+        """Return μ + σ · noise, for noise that is broadcast to (n, *code_shape)."""
+        mean, log_variance = self._heads(h)
         return torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
 
     def mean(self, h: Tensor) -> Tensor:
-        """Return the posterior mean μ (n, latent_dim)."""
-        return h.chunk(2, dim=1)[0]
+        """Return the posterior mean μ (n, *code_shape)."""
+        return self._heads(h)[0]
 
     def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return z = μ + σ · noise, and log q(z|x) − log p(z) (n,) in nats."""
         z = self.at(h, noise)
-        log_variance = h.chunk(2, dim=1)[1]
-        log_q = -0.5 * (noise.square() + log_variance + LOG_2PI).sum(1)
+        log_variance = self._heads(h)[1]
+        log_q = -0.5 * (noise.square() + log_variance + LOG_2PI).flatten(1).sum(1)
         return z, log_q - self.log_prior(z)
 
     def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,9 +66,16 @@ class GaussianLatent(StochasticLatent):
         """Return KL(q(z|x) ‖ p(z)) of each sample (n,), in nats."""
         if not self.closed_form:
             return super().divergence(h)
-        return self.divergences(h).sum(1)
+        return self.divergences(h).flatten(1).sum(1)
 
     def divergences(self, h: Tensor) -> Tensor:
-        """Return KL(q(zⱼ|x) ‖ N(0, 1)) of each number of each code (n, latent_dim), in nats."""
-        mean, log_variance = h.chunk(2, dim=1)
+        """Return KL(q(zⱼ|x) ‖ N(0, 1)) of each number of each code (n, *code_shape), in nats."""
+        mean, log_variance = self._heads(h)
         return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+    def _heads(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return μ and log σ² (n, *code_shape)."""
+        mean, log_variance = h.chunk(2, dim=1)
+        if self.shape is not None:
+            mean, log_variance = (part.reshape(-1, *self.shape) for part in (mean, log_variance))
+        return mean, log_variance

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.latent.base import StochasticLatent
+from isthmus.nn.latent.base import LATENTS, StochasticLatent
 from isthmus.nn.networks import Dense
 
 __all__ = ["LadderLatent", "split_levels"]
@@ -33,6 +33,7 @@ def split_levels(latent_dim: int) -> tuple[int, int]:
     return latent_dim - upper, upper
 
 
+@LATENTS.register("ladder")
 class LadderLatent(StochasticLatent):
     """z = (z₁, …, z_L) with p(z_L) Πₗ p(zₗ|zₗ₊₁), and q likewise from the top (Sønderby 2016).
 
@@ -47,10 +48,13 @@ class LadderLatent(StochasticLatent):
 
     Parameters
     ----------
-    levels : sequence of int
-        Numbers in each level from the bottom, two levels or more.
+    levels : sequence of int, optional
+        Numbers in each level from the bottom, two levels or more; `split_levels` of the code when
+        absent.
     hidden : int, default=64
         Units of the hidden layer of each network, and the features that are handed up.
+    latent_dim : int, optional
+        Numbers in the code, where the levels are not given.
     generator : torch.Generator, optional
         Where the initial weights come from.
 
@@ -75,12 +79,15 @@ class LadderLatent(StochasticLatent):
 
     def __init__(
         self,
-        levels: Sequence[int],
+        levels: Sequence[int] | None = None,
         hidden: int = 64,
         *,
+        latent_dim: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        if levels is None:
+            levels = split_levels(0 if latent_dim is None else latent_dim)
         self.levels = tuple(int(size) for size in levels)
         self.hidden = int(hidden)
         if len(self.levels) < 2 or min(self.levels) < 1 or self.hidden < 1:
@@ -109,6 +116,10 @@ class LadderLatent(StochasticLatent):
                 f"latent_dim: expected {sum(self.levels)}, the sum of the levels; got {latent_dim}"
             )
         return 2 * self.levels[0] + self.hidden
+
+    def decoded_dim(self, latent_dim: int) -> int:
+        """Return how many numbers the decoder sees: those of the lowest level."""
+        return self.levels[0]
 
     def decoded(self, z: Tensor) -> Tensor:
         """Return what the decoder sees of codes (n, latent_dim): the lowest level."""

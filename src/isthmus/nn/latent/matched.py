@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isthmus.nn.latent.base import LATENTS
 from isthmus.nn.latent.deterministic import Deterministic
 
 __all__ = ["Matched"]
 
 
+@LATENTS.register("matched")
 class Matched(Deterministic):
     """z = s(h), of which all codes of the data together are meant to be distributed as p(z).
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.activation import activation as make_activation
+from isthmus.nn.latent.base import LATENTS, Latent
+from isthmus.nn.noise import normal_like
 
 __all__ = ["NoisyCode"]
 
 
-class NoisyCode(nn.Module):
+@LATENTS.register("noisy")
+class NoisyCode(Latent):
     """z = s(h + ε₁) + ε₂ with ε₁, ε₂ ~ N(0, σ²) (Bengio, Laufer, Alain & Yosinski 2014).
 
     The noise is there whenever a code is drawn: in training, in the loss of held-out rows and in a
@@ -34,18 +37,12 @@ class NoisyCode(nn.Module):
     True
     """
 
-    stochastic = False  # a score takes no draws: it is log p(x|z) at z = s(h)
-
     def __init__(self, noise: float, activation: str = "tanh") -> None:
         super().__init__()
         if not noise >= 0:
             raise InvalidInputError(f"noise: expected a number of at least 0; got {noise!r}")
         self.noise = float(noise)
         self.activation = make_activation(activation)
-
-    def outputs(self, latent_dim: int) -> int:
-        """Return how many numbers the encoder must give for `latent_dim` numbers of code."""
-        return latent_dim
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw the code z (n, latent_dim) of the encoder's output h (n, latent_dim)."""
@@ -57,12 +54,14 @@ class NoisyCode(nn.Module):
         z: Tensor = self.activation(h)
         return z
 
-    def divergence(self, h: Tensor) -> Tensor | None:
-        """Return None: the noise is fixed, and the code has no prior."""
-        return None
+    def sample(
+        self, h: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return a draw z of h; its noise is fixed, and the code has no prior."""
+        return self.forward(h, generator), None
 
     def _noisy(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
-        return torch.empty_like(values).normal_(0.0, self.noise, generator=generator) + values
+        return normal_like(values, generator, self.noise) + values
 
     def extra_repr(self) -> str:
         return f"noise={self.noise}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isthmus.nn.latent.base import LATENTS
 from isthmus.nn.latent.quantized import QuantizedLatent
 
 __all__ = ["VectorQuantized"]
@@ -12,6 +13,7 @@ __all__ = ["VectorQuantized"]
 _DEAD = 0.1  # of the mean usage: what is used less gives its place up
 
 
+@LATENTS.register("vector_quantized")
 class VectorQuantized(QuantizedLatent):
     """Each slot is the nearest vector of one codebook (van den Oord, Vinyals & Kavukcuoglu 2017).
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.latent.base import StochasticLatent
-from isthmus.nn.sphere import polar_angle, polar_moments
+from isthmus.nn.latent.base import LATENTS, StochasticLatent
+from isthmus.nn.latent.sphere import polar_angle, polar_moments
 
 __all__ = ["VonMisesFisher"]
 
@@ -18,6 +18,7 @@ _TINY = 1e-12
 _LONGEST = 10.0  # a length beyond which κ stays: a spread of half a degree
 
 
+@LATENTS.register("von_mises_fisher")
 class VonMisesFisher(StochasticLatent):
     """q(z|x) ∝ exp(κ μᵀz) on the sphere ‖z‖ = 1, p(z) uniform on it (Davidson et al. 2018).
 
@@ -61,6 +62,15 @@ class VonMisesFisher(StochasticLatent):
                 f"latent_dim: a sphere needs at least 2 numbers; got {latent_dim!r}"
             )
         return latent_dim
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """Return √d z, what the decoder sees: a unit vector at the scale of other codes.
+
+        The mean square of its d numbers is 1 / d, and a decoder starts out from numbers of about 1:
+        with z itself all that it says is faint, and the more so the larger d is.
+        """
+        scaled: Tensor = z.shape[1] ** 0.5 * z
+        return scaled
 
     def mean(self, h: Tensor) -> Tensor:
         """Return the mean direction μ (n, latent_dim), of length 1."""

@@ -5,7 +5,7 @@ Data are ``x`` of shape (n, channels, …): channels first inside the network, a
 the shape of ``x``, so that every value of every sample has its share of the score.
 """
 
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
 from isthmus.nn.likelihood.categorical import Categorical
 from isthmus.nn.likelihood.levels import DiscretizedLogistic
 from isthmus.nn.likelihood.location_scale import Gaussian, Laplace
@@ -13,6 +13,7 @@ from isthmus.nn.likelihood.mixed import Mixed
 from isthmus.nn.likelihood.unit_interval import Bernoulli, ContinuousBernoulli
 
 __all__ = [
+    "LIKELIHOODS",
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",

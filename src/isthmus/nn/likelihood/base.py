@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Likelihood"]
+from isthmus.registry import Part, Registry
+
+__all__ = ["LIKELIHOODS", "Likelihood"]
 
 
-class Likelihood(nn.Module):
+class Likelihood(Part, nn.Module):
     """Base of the likelihoods: a distribution of each value given the decoder's output.
 
     A new one needs `log_prob`, `mean` and `sample`, and `parameter_channels` and `features` where
@@ -22,7 +24,7 @@ class Likelihood(nn.Module):
         Lowest and highest value that has a probability; None for the whole line.
     """
 
-    continuous = True
+    continuous: bool = True
     support: tuple[float, float] | None = None
 
     def parameter_channels(self, channels: int) -> int:
@@ -81,3 +83,6 @@ class Likelihood(nn.Module):
         if weight is not None:
             log_prob = log_prob * weight
         return -log_prob.sum() / len(x)
+
+
+LIKELIHOODS: Registry[type[Likelihood]] = Registry("likelihood")

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
+from isthmus.nn.noise import exponential_like
 
 __all__ = ["Categorical"]
 
@@ -16,6 +17,7 @@ __all__ = ["Categorical"]
 _NEVER = 50.0
 
 
+@LIKELIHOODS.register("categorical")
 class Categorical(Likelihood):
     """One of K classes 0 … K−1 for each value, through a softmax.
 
@@ -96,7 +98,7 @@ class Categorical(Likelihood):
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         # Gumbel-max: the arg max of logits plus Gumbel noise is a draw from the softmax.
         logits = self._logits(parameters)
-        noise = torch.empty_like(logits).exponential_(generator=generator).log_().neg_()
+        noise = exponential_like(logits, generator).log_().neg_()
         return (logits + noise).argmax(1).to(parameters.dtype)
 
     def extra_repr(self) -> str:

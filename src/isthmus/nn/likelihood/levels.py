@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
+from isthmus.nn.noise import uniform_like
 
 __all__ = ["DiscretizedLogistic"]
 
@@ -17,6 +18,7 @@ _FIRST_SCALE = 0.1  # where the decoder gives 0: wide beside a level, narrow bes
 _LOG_SCALE_BOUND = 6.0  # s from 0.1 e⁻⁶ = 0.00025, a sixteenth of one of 256 levels, to 40
 
 
+@LIKELIHOODS.register("discretized_logistic")
 class DiscretizedLogistic(Likelihood):
     """One of K levels in order, as the share of a logistic distribution around it.
 
@@ -101,7 +103,7 @@ class DiscretizedLogistic(Likelihood):
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         location, log_scale = self.location_and_log_scale(parameters)
-        draw = torch.empty_like(location).uniform_(generator=generator).clamp(1e-7, 1 - 1e-7)
+        draw = uniform_like(location, generator).clamp(1e-7, 1 - 1e-7)
         x = location + log_scale.exp() * (draw.log() - torch.log1p(-draw))
         return (x / self._gap).round().clamp(0, self.n_levels - 1) * self._gap
 

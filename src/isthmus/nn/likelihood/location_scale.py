@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
+from isthmus.nn.noise import normal_like, uniform_like
 
 __all__ = ["Gaussian", "Laplace"]
 
@@ -61,6 +62,7 @@ class _LocationScale(Likelihood):
         return f"scale={self.scale!r}"
 
 
+@LIKELIHOODS.register("gaussian")
 class Gaussian(_LocationScale):
     """N(x; μ, σ²) of each value.
 
@@ -87,7 +89,7 @@ class Gaussian(_LocationScale):
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         location, log_scale = self.location_and_log_scale(parameters)
-        noise = torch.empty_like(location).normal_(generator=generator)
+        noise = normal_like(location, generator)
         return location + log_scale.exp() * noise
 
     def loss(self, parameters: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -108,6 +110,7 @@ class Gaussian(_LocationScale):
         return self._constants[key]
 
 
+@LIKELIHOODS.register("laplace")
 class Laplace(_LocationScale):
     """exp(−|x − μ|/b) / 2b of each value: absolute instead of squared error.
 
@@ -129,7 +132,7 @@ class Laplace(_LocationScale):
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         location, log_scale = self.location_and_log_scale(parameters)
-        draw = torch.empty_like(location).uniform_(generator=generator) - 0.5
+        draw = uniform_like(location, generator) - 0.5
         # log1p(−2|u|) is finite because |u| = ½ comes up only at u = −½ exactly; kept off it.
         tail = torch.log1p(-2 * draw.abs().clamp(max=0.5 - 1e-7))
         return location - log_scale.exp() * draw.sign() * tail

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
 
 __all__ = ["Mixed"]
 
 
+@LIKELIHOODS.register("mixed")
 class Mixed(Likelihood):
     """One likelihood for each group of columns of a table.
 

@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from isthmus.nn.likelihood.base import Likelihood
+from isthmus.nn.likelihood.base import LIKELIHOODS, Likelihood
+from isthmus.nn.noise import uniform_like
 
 __all__ = ["Bernoulli", "ContinuousBernoulli"]
 
 
+@LIKELIHOODS.register("bernoulli")
 class Bernoulli(Likelihood):
     """Bernoulli of each value, for binary data; the cross-entropy for data between 0 and 1.
 
@@ -44,6 +46,7 @@ class Bernoulli(Likelihood):
         return F.binary_cross_entropy_with_logits(parameters, x, reduction="sum") / len(x)
 
 
+@LIKELIHOODS.register("continuous_bernoulli")
 class ContinuousBernoulli(Likelihood):
     """The density on [0, 1] that the cross-entropy lacks (Loaiza-Ganem & Cunningham 2019).
 
@@ -81,7 +84,7 @@ class ContinuousBernoulli(Likelihood):
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         # The inverse distribution function for |l|, mirrored where l < 0.
-        draw = torch.empty_like(parameters).uniform_(generator=generator)
+        draw = uniform_like(parameters, generator)
         size = parameters.abs().clamp(min=1e-3)
         x = 1 + torch.log(draw + (1 - draw) * torch.exp(-size)) / size
         return torch.where(parameters < 0, 1 - x, x).clamp(0, 1)

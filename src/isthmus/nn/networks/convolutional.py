@@ -258,6 +258,7 @@ class ConvolutionalDecoder(_Stack):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Map a code (n, latent_dim) to (n, *out_shape)."""
+        z = z.flatten(1)
         if self.code_channels:
             h = self.first(z.unflatten(1, (*self.first_shape[1:], -1)).movedim(-1, 1))
         else:

@@ -128,7 +128,7 @@ class TiedDense(nn.Module):
     """
 
     takes_generator = True
-    _encoder: Dense
+    tied_to: Dense
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class TiedDense(nn.Module):
                 "tied_weights=False with this likelihood"
             )
         # Not registered as a submodule, or its weights would be counted and saved twice.
-        object.__setattr__(self, "_encoder", encoder)
+        object.__setattr__(self, "tied_to", encoder)
         self.out_shape = tuple(out_shape)
         self.latent_dim = latent_dim
         # One module a layer, so that who watches units can tell the layers apart.
@@ -167,8 +167,8 @@ class TiedDense(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Map a code (n, latent_dim) to (n, *out_shape)."""
-        linears = list(reversed(self._encoder.linears))
-        h = F.linear(z, linears[0].weight[: self.latent_dim].t(), self.biases[0])
+        linears = list(reversed(self.tied_to.linears))
+        h = F.linear(z.flatten(1), linears[0].weight[: self.latent_dim].t(), self.biases[0])
         for linear, bias, s in zip(
             linears[1:], list(self.biases)[1:], self.activations, strict=True
         ):

@@ -223,6 +223,7 @@ class RecurrentDecoder(_Recurrent):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Map a code (n, latent_dim) to (n, *out_shape)."""
+        z = z.flatten(1)
         code = z if condition is None else torch.cat([z, condition], dim=1)
         if len(code) > _ROWS and not torch.is_grad_enabled():
             return torch.cat([self._write(part, generator) for part in code.split(_ROWS)])

@@ -8,13 +8,15 @@ from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
 from isthmus.nn.initialisation import blank
+from isthmus.nn.prior.base import PRIORS, Prior
 
 __all__ = ["AutoregressivePrior"]
 
 _HEAD = 32  # numbers of an attention head, at least
 
 
-class AutoregressivePrior(nn.Module):
+@PRIORS.register("autoregressive")
+class AutoregressivePrior(Prior):
     """p(i₁ … i_S) = Πₛ p(iₛ | i₁ … iₛ₋₁), by causal self-attention over the slots.
 
     Its "codes" are indices, and not numbers: whole numbers (n, n_slots) from 0 to n_codes − 1. They

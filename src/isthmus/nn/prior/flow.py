@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from isthmus.nn.flow import CouplingFlow
+from isthmus.nn.prior.base import PRIORS, Prior
+from isthmus.nn.prior.flows import CouplingFlow
 from isthmus.nn.prior.normal import StandardNormal
 
 __all__ = ["FlowPrior"]
 
 
-class FlowPrior(nn.Module):
+@PRIORS.register("flow")
+class FlowPrior(Prior):
     """p(z) = N(T(z); 0, I) |det ∂T/∂z|, T a stack of affine couplings (Dinh et al. 2017).
 
     Parameters

@@ -6,12 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
+from isthmus.nn.prior.base import PRIORS, Prior
 from isthmus.nn.prior.normal import LOG_2PI
 
 __all__ = ["MixturePrior"]
 
 
-class MixturePrior(nn.Module):
+@PRIORS.register("mixture")
+class MixturePrior(Prior):
     """p(z) = Σₖ πₖ N(z; μₖ, Σₖ).
 
     Each component keeps the Cholesky factor of its precision, P with Σ⁻¹ = P Pᵀ, as scikit-learn's

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from isthmus.nn.prior.base import PRIORS, Prior
 
 __all__ = ["LOG_2PI", "StandardNormal"]
 
 LOG_2PI = math.log(2 * math.pi)
 
 
-class StandardNormal(nn.Module):
+@PRIORS.register("normal")
+class StandardNormal(Prior):
     """p(z) = N(0, I).
 
     Parameters

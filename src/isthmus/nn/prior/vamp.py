@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.errors import InvalidInputError
+from isthmus.nn.modes import full_precision
+from isthmus.nn.prior.base import PRIORS, Prior
 from isthmus.nn.prior.normal import LOG_2PI
 
 __all__ = ["VampPrior"]
 
 
-class VampPrior(nn.Module):
+@PRIORS.register("vamp")
+class VampPrior(Prior):
     """p(z) = 1/K Σₖ q(z|uₖ): a mixture of the encoder's own posteriors (Tomczak & Welling 2018).
 
     The prior that is best for the bound is the mean of the posteriors of all data; K pseudo-inputs
@@ -63,18 +66,15 @@ class VampPrior(nn.Module):
         """Say what maps features to the mean and the log variance, side by side."""
         self._encode = encode
 
-    def start_from(self, features: Tensor, generator: torch.Generator) -> None:
-        """Begin with rows of the data, drawn with `generator`."""
-        rows = torch.randint(len(features), (len(self.pseudo_inputs),), generator=generator)
+    def start_from(self, features: Tensor) -> None:
+        """Begin with rows of the data, as the encoder sees them (n_components, *feature_shape)."""
         with torch.no_grad():
-            self.pseudo_inputs.copy_(torch.nan_to_num(features[rows]))
+            self.pseudo_inputs.copy_(torch.nan_to_num(features))
 
     def _components(self) -> tuple[Tensor, Tensor]:
         if self._encode is None:
             raise InvalidInputError("prior: a VampPrior needs its encoder; call bind first")
-        h = self._encode(self.pseudo_inputs)
-        if h.dtype == torch.bfloat16:  # under autocast
-            h = h.float()
+        h = full_precision(self._encode(self.pseudo_inputs))
         mean, log_variance = h.chunk(2, dim=1)
         return mean, log_variance
 

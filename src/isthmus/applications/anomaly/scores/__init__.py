@@ -1,17 +1,13 @@
-"""The raw scores: what of a member's evidence makes a row odd. All are higher for odder rows.
+"""The raw anomaly scores: what in the evidence of a member makes a row odd; higher is odder.
 
 A score is fitted on the training rows of its member and then kept as a few arrays, whose size does
-not depend on how many rows there were.
+not depend on how many rows there were. `TailScale` then brings it to the unit of all: nats of the
+tail of the training rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from numpy.typing import NDArray
-
-from isthmus.applications.anomaly.scores.base import Score
+from isthmus.applications.anomaly.scores.base import Evidence, Network, Score, TailScale, evidence
 from isthmus.applications.anomaly.scores.codes import (
     Distance,
     Local,
@@ -25,9 +21,17 @@ from isthmus.applications.anomaly.scores.likelihood import (
     Importance,
     Reconstruction,
 )
-from isthmus.errors import InvalidInputError
 
-__all__ = ["DECODED", "SCORES", "Reconstruction", "Score", "make_score"]
+__all__ = [
+    "DECODED",
+    "SCORES",
+    "Evidence",
+    "Network",
+    "Reconstruction",
+    "Score",
+    "TailScale",
+    "evidence",
+]
 
 _ALL: tuple[type[Score], ...] = (
     Reconstruction,
@@ -42,17 +46,3 @@ _ALL: tuple[type[Score], ...] = (
 )
 SCORES: dict[str, type[Score]] = {score.name: score for score in _ALL}
 DECODED = ("reconstruction", "bound", "importance", "divergence")  # nothing that Deep SVDD has
-
-
-def make_score(name: str, arrays: Mapping[str, NDArray[Any]] | None = None) -> Score:
-    """Return the score of a name, fitted if its arrays are given.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such score.
-    """
-    if name not in SCORES:
-        raise InvalidInputError(f"scores: expected one of {', '.join(SCORES)}; got {name!r}")
-    make: Callable[..., Score] = SCORES[name]
-    return make(arrays)

@@ -12,8 +12,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from isthmus.applications.anomaly.evidence import Evidence, Network
-from isthmus.applications.anomaly.scores.base import Arrays, Score
+from isthmus.applications.anomaly.scores.base import Arrays, Evidence, Network, Score
 
 __all__ = ["Distance", "Local", "Mahalanobis", "Mixture", "Neighbours"]
 

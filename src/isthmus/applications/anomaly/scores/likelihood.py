@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isthmus.applications.anomaly.evidence import Evidence, Network
-from isthmus.applications.anomaly.scores.base import Score
+from isthmus.applications.anomaly.scores.base import Evidence, Network, Score
 from isthmus.errors import InvalidInputError
 from isthmus.models import BaseAutoencoder
-from isthmus.models.inference import map_rows
-from isthmus.nn import StochasticLatent
+from isthmus.models.base.inference import log_density, map_rows
+from isthmus.nn import Gaussian, Mixed, StochasticLatent
 
 __all__ = ["Bound", "Divergence", "Importance", "Reconstruction"]
 
@@ -46,7 +45,12 @@ class Reconstruction(Score):
         self.arrays = {"scale": scale, "spread": spread}
 
     def __call__(self, member: Network, x: Tensor, found: Evidence) -> NDArray[Any]:
-        return total(self.by_value(found.surprise))
+        by_value = self.by_value(found.surprise)
+        if not np.isnan(by_value).any():
+            return np.asarray(by_value.sum(1, dtype=np.float64))
+        # Scaled up to the whole row where values are missing.
+        seen = np.maximum((~np.isnan(by_value)).sum(1), 1)
+        return np.asarray(np.nansum(by_value, 1, dtype=np.float64) * by_value.shape[1] / seen)
 
     def by_value(self, surprise: NDArray[Any]) -> NDArray[Any]:
         """Return −log p of values under Gaussians with the spreads of the training rows.
@@ -70,27 +74,18 @@ class Reconstruction(Score):
         return changed
 
 
-def total(by_value: NDArray[Any]) -> NDArray[Any]:
-    """Return the sum of each row, scaled up to the whole row where values are missing."""
-    if not np.isnan(by_value).any():
-        return np.asarray(by_value.sum(1, dtype=np.float64))
-    seen = np.maximum((~np.isnan(by_value)).sum(1), 1)
-    return np.asarray(np.nansum(by_value, 1, dtype=np.float64) * by_value.shape[1] / seen)
-
-
 def _gaussian_scale(member: BaseAutoencoder) -> NDArray[np.float64]:
     """Return the one scale of each value's Gaussian; NaN where the likelihood is another."""
-    architecture, likelihood = member.architecture_, member.module_.likelihood
-    spec = architecture.likelihood
-    everything = list(range(architecture.module_shape[0]))
-    groups = [(spec, everything)] if isinstance(spec, str) else spec
-    parts: list[Any] = [likelihood] if isinstance(spec, str) else list(likelihood.parts)  # type: ignore[arg-type]
-    scale = np.full(architecture.module_shape, np.nan)
-    for (name, columns), part in zip(groups, parts, strict=True):
-        if name == "gaussian":
-            scale[columns] = 1.0
-        elif name == "gaussian_learned_scale":
+    likelihood, shape = member.module_.likelihood, member.architecture_.module_shape
+    groups: list[tuple[Any, Any]] = [(likelihood, slice(None))]
+    if isinstance(likelihood, Mixed):
+        groups = list(zip(likelihood.parts, likelihood.groups, strict=True))
+    scale = np.full(shape, np.nan)
+    for part, columns in groups:
+        if isinstance(part, Gaussian) and part.scale == "learned":
             scale[columns] = float(part.log_scale.detach().exp())
+        elif isinstance(part, Gaussian) and not isinstance(part.scale, str):
+            scale[columns] = part.scale
     return scale.ravel()
 
 
@@ -100,8 +95,6 @@ class Bound(Score):
     name = "bound"
 
     def __call__(self, member: Network, x: Tensor, found: Evidence) -> NDArray[Any]:
-        from isthmus.models.inference import log_density
-
         assert isinstance(member, BaseAutoencoder)
         return -log_density(member, x, None).astype(np.float64)
 
