@@ -16,7 +16,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 from isthmus.errors import InvalidInputError
 
@@ -140,6 +140,24 @@ class Part:
         return Spec(self.part_name or type(self).__qualname__, options)
 
 
+def _options_of(make: Any) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a class or a function; a class without a constructor has none."""
+    if not isinstance(make, type):
+        return inspect.signature(make).parameters
+    if all("__init__" not in vars(cls) for cls in _own_bases(make)):
+        return {}
+    constructor = cast("Any", make).__init__  # the signature of the class is that of `__new__`
+    return inspect.signature(constructor).parameters
+
+
+def _own_bases(cls: type) -> list[type]:
+    """Return a class and its bases, without those whose constructors take anything."""
+    return [base for base in cls.__mro__ if (base.__module__, base.__name__) not in _OPEN_BASES]
+
+
+_OPEN_BASES = {("builtins", "object"), ("torch.nn.modules.module", "Module")}
+
+
 class Registry(Generic[T]):
     """The parts of one kind by name.
 
@@ -217,6 +235,18 @@ class Registry(Generic[T]):
         cls = part if isinstance(part, type) or not isinstance(part, Part) else type(part)
         return next((name for name, entry in self._parts.items() if entry is cls), None)
 
+    def has_option(self, spec: Spec, name: str) -> bool:
+        """Return whether the part of a spec has an option.
+
+        Parameters
+        ----------
+        spec : Spec
+            Which part.
+        name : str
+            The option.
+        """
+        return name in _options_of(self[spec.name])
+
     def make(self, spec: Spec, *, place: Mapping[str, Any] | None = None) -> Any:
         """Make the part that a spec describes.
 
@@ -234,14 +264,15 @@ class Registry(Generic[T]):
             If there is no such part, or it has no such option.
         """
         make: Any = self[spec.name]
-        known = inspect.signature(make).parameters
+        known = _options_of(make)
         given = {name: value for name, value in (place or {}).items() if name in known}
         open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
         for name in spec.options:
             if name not in known and not open_ended:
-                options = [each for each in known if each not in _OF_THE_PLACE]
+                options = [each for each in known if each not in ("self", *_OF_THE_PLACE)]
                 near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
-                remedy = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(options)}"
+                there = f"it has {', '.join(options)}" if options else "it has none"
+                remedy = f"did you mean {near[0]!r}?" if near else there
                 raise InvalidInputError(
                     f"{self.kind}: {spec.name!r} has no option {name!r}; {remedy}"
                 )

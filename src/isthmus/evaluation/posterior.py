@@ -177,7 +177,7 @@ def aggregate_posterior_mmd(
             codes = torch.from_numpy(model.map_rows(module.encode, x, condition))
         generator = torch.Generator().manual_seed(seed + 1)
         drawn = model.draw_codes(len(codes), generator).double()
-        codes = codes[torch.randperm(len(codes), generator=generator)].double()
+        codes = codes[torch.randperm(len(codes), generator=generator)].flatten(1).double()
         size = min(_BLOCK, len(codes))
         starts = range(0, len(codes) - size + 1, size)
         blocks = [squared_mmd(codes[i : i + size], drawn[i : i + size]) for i in starts]
@@ -203,10 +203,11 @@ def _log_densities(
         h = torch.from_numpy(model.map_rows(model.module_.posterior, x, condition)).to(device)
         found = []
         for _ in range(int(n_draws)):
-            noise = rng.standard_normal(latent.noise(h[:1]).expand(len(h), -1).shape, np.float32)
+            shape = (len(h), *latent.noise(h[:1]).shape[1:])
+            noise = rng.standard_normal(shape, np.float32)
             z, ratio = latent.log_ratio(h, torch.from_numpy(noise).to(device))
             if isinstance(latent, GaussianLatent):
-                own, mixture = _gaussian(z.double(), *h.double().chunk(2, dim=1))
+                own, mixture = _gaussian(z.flatten(1).double(), *h.double().chunk(2, dim=1))
             else:
                 own, mixture = latent.log_posterior(h, z), _discrete(latent, h, z)
             found.append(torch.stack([own, mixture, own - ratio]).double())

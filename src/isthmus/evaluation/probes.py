@@ -191,11 +191,11 @@ def posterior_measures(
 
     def look(part: Tensor, c: Tensor | None) -> Tensor:
         h = module.posterior(part, c)
-        size = latent.mean(h[:1]).shape[1]
-        draws = torch.stack([latent.at(h, noise) for noise in fixed_noise(size).to(h.device)])
+        noise = module.shaped_noise(fixed_noise(latent.mean(h[:1]).numel()).to(h.device))
+        draws = torch.stack([latent.at(h, draw).flatten(1) for draw in noise])
         columns = [latent.divergence(h)[:, None], draws.mean(0), draws.var(0, correction=0)]
         if isinstance(latent, GaussianLatent) and closed:
-            columns.append(latent.divergences(h))
+            columns.append(latent.divergences(h).flatten(1))
         return torch.cat(columns, dim=1)
 
     found = map_rows(module, look, x, condition, cost=DRAWS).astype(np.float64)

@@ -274,6 +274,7 @@ def compare_embeddings(
     codes = estimator.map_rows(
         estimator.module_.encode, x[chosen], None if condition is None else condition[chosen]
     )
+    codes = codes.reshape(len(codes), -1)
     size = codes.shape[1]
     maps = {f"code ({size} number{'s' if size > 1 else ''})": codes}
     if size > 2:

@@ -70,12 +70,13 @@ def posterior_width(estimator: BaseAutoencoder, X: Any, y: Any = None) -> NDArra
         )
     x, condition = prepare(estimator, X, one_each(y, len(X) if hasattr(X, "__len__") else 0))
     module = estimator.module_
-    noise = fixed_noise(estimator.latent_dim_).to(next(module.parameters()).device)
+    draws = fixed_noise(estimator.latent_dim_).to(next(module.parameters()).device)
+    noise = module.shaped_noise(draws)
 
     def width(part: Tensor, c: Tensor | None) -> Tensor:
         h = module.posterior(part, c)
-        draws: Tensor = torch.stack([latent.at(h, one) for one in noise])
-        return draws.std(0, correction=0)
+        codes: Tensor = torch.stack([latent.at(h, one).flatten(1) for one in noise])
+        return codes.std(0, correction=0)
 
     return map_rows(module, width, x, condition, cost=len(noise))
 

@@ -69,7 +69,8 @@ class Autoencoder(BaseAutoencoder):
         with its options, or a function ``(x, generator) -> x̃`` of scaled data.
     penalties : dict or None, default=None
         Terms that are added to the loss, by name: functions ``(module, x, z, generator)`` of a
-        batch, or pairs of such a function and its coefficient; see `isthmus.nn.penalties.base`.
+        batch, or names of `isthmus.nn.PENALTIES`; or pairs of one of them and its coefficient. See
+        `isthmus.nn.penalties.base`.
     max_epochs : int or "auto", default="auto"
         Passes over the data at most; "auto" comes to about 10,000 steps, 20 to 300 epochs.
     batch_size : int or "auto", default="auto"

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import StrOptions
-
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import BaseAutoencoder
 from isthmus.models.base.chain import SamplingChain
 from isthmus.models.base.choices import Choices, DataFacts
-from isthmus.models.base.parameters import COMMON, at_least
+from isthmus.models.base.parameters import COMMON, Registered, at_least
 from isthmus.nn import (
+    CORRUPTIONS,
     AnyCorruption,
+    Corruption,
     GaussianNoise,
     Masking,
     SaltAndPepper,
@@ -36,11 +36,13 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
 
     Parameters
     ----------
-    corruption : {"masking", "gaussian", "salt_and_pepper"} or callable, default="masking"
+    corruption : str, (str, dict) or callable, default="masking"
         "masking" sets values to 0; "gaussian" adds noise; "salt_and_pepper" sets values to the
-        lowest or highest one that the network sees (classes are 0 and 1). A callable
-        ``(x, generator) -> x̃`` gets scaled data, channels first, and a torch generator to draw
-        from, for example ``isthmus.nn.GaussianNoise(0.5, (0, 1))``.
+        lowest or highest one that the network sees (classes are 0 and 1). Others of
+        `isthmus.nn.CORRUPTIONS` are given with their options, such as
+        ``("downsampling", {"factor": 2})``, after which the encoder takes the smaller picture. A
+        callable ``(x, generator) -> x̃`` gets scaled data, channels first, and a torch generator to
+        draw from, for example ``isthmus.nn.GaussianNoise(0.5, (0, 1))``.
         A function of your own is not written into a saved model: set it again to train on.
     corruption_level : float, default=0.3
         Probability of "masking" and "salt_and_pepper"; standard deviation of "gaussian", in units
@@ -80,7 +82,7 @@ class DenoisingAutoencoder(SamplingChain, BaseAutoencoder):
 
     constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
-        "corruption": [StrOptions({"masking", "gaussian", "salt_and_pepper"}), callable],
+        "corruption": [Registered(CORRUPTIONS, Corruption), callable],
         "corruption_level": [at_least(0)],
         "corrupted_weight": [at_least(0)],
         "clean_weight": [at_least(0)],

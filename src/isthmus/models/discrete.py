@@ -103,6 +103,7 @@ class DiscreteVariationalAutoencoder(IndexedAutoencoder):
 
     def choose(self, facts: DataFacts) -> Choices:
         self.no_code_activation("a discrete code")
+        self.no_other_code()
         choices = super().choose(facts)
         if isinstance(self.latent_dim, str) and choices.architecture.network.name != "custom":
             each = _BITS if self.code == "bernoulli" else self._n_classes(0)

@@ -94,6 +94,7 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
 
     def choose(self, facts: DataFacts) -> Choices:
         check_one_layer(self)
+        self.no_other_code()
         choices = super().choose(facts)
         if isinstance(self.latent_dim, str):
             choices = choices.but(latent_dim=min(2 * facts.schema.n_values, 256))

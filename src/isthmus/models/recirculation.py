@@ -79,6 +79,7 @@ class RecirculationAutoencoder(BaseAutoencoder):
 
     def choose(self, facts: DataFacts) -> Choices:
         check_one_layer(self)
+        self.no_other_code()
         for name in ("corruption", "penalties"):
             if getattr(self, name):
                 raise InvalidInputError(

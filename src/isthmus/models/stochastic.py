@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import StrOptions
-
 from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
-from isthmus.models.base.parameters import at_least
+from isthmus.models.base.parameters import Registered, at_least
 from isthmus.models.denoising import DenoisingAutoencoder
-from isthmus.nn import AnyCorruption, Spec
+from isthmus.nn import CORRUPTIONS, AnyCorruption, Corruption, Spec
 
 __all__ = ["GenerativeStochasticNetwork"]
 
@@ -47,7 +45,7 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
     ----------
     hidden_noise : float, default=0.1
         Standard deviation of ε₁ and ε₂. The more units share what is said, the more they stand.
-    corruption : {"auto", "masking", "gaussian", "salt_and_pepper"} or callable, default="auto"
+    corruption : str, (str, dict) or callable, default="auto"
         "auto" is "salt_and_pepper" for binary data and data from 0 to 1, "gaussian" for real
         values, and "masking" for classes and tables of several kinds.
     corruption_level : float, default=0.1
@@ -93,10 +91,7 @@ class GenerativeStochasticNetwork(DenoisingAutoencoder):
 
     constraints: ClassVar[dict[str, list[Any]]] = {
         **DenoisingAutoencoder.constraints,
-        "corruption": [
-            StrOptions({"auto", "masking", "gaussian", "salt_and_pepper"}),
-            callable,
-        ],
+        "corruption": [Registered(CORRUPTIONS, Corruption, "auto"), callable],
         "hidden_noise": [at_least(0)],
     }
 

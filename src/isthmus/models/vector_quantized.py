@@ -114,6 +114,7 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
 
     def choose(self, facts: DataFacts) -> Choices:
         self.no_code_activation("a discrete code")
+        self.no_other_code()
         choices = super().choose(facts)
         network = choices.architecture.network.name
         if isinstance(self.latent_dim, str) and network == "convolutional":

@@ -110,7 +110,7 @@ def _is_of_the_file(error: IsthmusError, given: Mapping[str, Any]) -> bool:
         return False
     said = str(error)
     argument = said.partition(":")[0]
-    return given.get(argument) is None and f"load(path, {argument}=" not in said
+    return given.get(argument) is None and "load(path, " not in said
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -270,7 +270,7 @@ def build(
         latent,
         likelihood,
         corruption=corruption,
-        penalties=penalties,
+        penalties=_copies(penalties),
         missing=architecture.missing,
         **critics,
         **architecture.module.options,
@@ -294,6 +294,14 @@ def _own(parts: Mapping[str, Any] | None, name: str) -> Any:
             )
         raise InvalidInputError(f"{name}: this model has {own}; pass them: {how}")
     return copy.deepcopy(given)  # an encoder and a decoder at once: they may share layers
+
+
+def _copies(penalties: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return penalties, copies of those that are trained: the user's stay as they are."""
+    return {
+        name: copy.deepcopy(each) if isinstance(each, nn.Module) else each
+        for name, each in (penalties or {}).items()
+    }
 
 
 def _networks(
@@ -321,7 +329,11 @@ def _networks(
         encoder_condition_dim=architecture.condition_dim if takes_condition else 0,
         generator=generator,
     )
-    pair: tuple[nn.Module, nn.Module] = NETWORKS.make(architecture.network).pair(place)
+    network = NETWORKS.make(architecture.network)
+    with torch.random.fork_rng(devices=(), enabled=network.draws_globally):
+        if network.draws_globally and generator is not None:
+            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        pair: tuple[nn.Module, nn.Module] = network.pair(place)
     return pair
 
 

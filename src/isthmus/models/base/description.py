@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from isthmus.errors import InvalidInputError
 from isthmus.models.base.architecture import CUSTOM, Architecture, make_latent
 from isthmus.models.base.choices import Choices, DataFacts
 from isthmus.models.base.likelihoods import LikelihoodSpec, choose_likelihood, make_likelihood
-from isthmus.models.base.parameters import auto_latent_dim, has_options
+from isthmus.models.base.parameters import auto_latent_dim, has_options, weighted_penalty
 from isthmus.nn import LATENTS, NETWORKS, AutoencoderModule, Latent, Likelihood, Network, Part, Spec
 from isthmus.nn.corruption.base import changed_shape
 from isthmus.nn.modules.shapes import encoder_width
-from isthmus.nn.networks import CELLS, last_map
+from isthmus.nn.networks import CELLS
 
 if TYPE_CHECKING:
     from isthmus.models.base.estimator import BaseAutoencoder
@@ -106,11 +106,7 @@ def base_architecture(estimator: BaseAutoencoder, facts: DataFacts) -> Architect
         dense = plain or not isinstance(estimator.hidden_layer_sizes, str)
         spec = Spec("dense" if dense else "convolutional")
     network: Network | None = None
-    code_channels = 0
     if not custom:
-        # Numbers at each place are for the latent to know as well, and so stand for themselves.
-        code_channels = int(spec.options.get("code_channels", 0))
-        spec = Spec(spec.name, {k: v for k, v in spec.options.items() if k != "code_channels"})
         network = NETWORKS.make(spec)
         assert isinstance(network, Network)
         network.check(schema.layout, schema.sample_shape)
@@ -136,7 +132,7 @@ def base_architecture(estimator: BaseAutoencoder, facts: DataFacts) -> Architect
         latent_dim = (
             _encoder_width(estimator, facts) if custom else auto_latent_dim(schema.n_values)
         )
-    architecture = Architecture(
+    return Architecture(
         module_shape=schema.module_shape,
         latent_dim=int(latent_dim),
         network=spec,
@@ -150,22 +146,29 @@ def base_architecture(estimator: BaseAutoencoder, facts: DataFacts) -> Architect
         latent=Spec("deterministic", {"activation": estimator.code_activation("identity")}),
         **sizes,
     )
-    if code_channels:
-        return _as_feature_map(architecture, code_channels)
-    return architecture
 
 
-def _as_feature_map(architecture: Architecture, code_channels: int) -> Architecture:
-    """Let the code be a map with some channels at each place of the last feature map."""
-    places = last_map(architecture.module_shape[1:], architecture.channels)
-    size = code_channels * int(np.prod(places))
-    return dataclasses.replace(
-        architecture,
-        latent_dim=size,
-        code_channels=code_channels,
-        latent=architecture.latent.but(shape=[code_channels, *places]),
-        network=architecture.network.but(feature_map=True),
-    )
+def _with_the_networks_code(estimator: BaseAutoencoder, choices: Choices) -> Choices:
+    """Give the code the shape that the network gives it, where that is no vector."""
+    architecture = choices.architecture
+    if architecture.network.name == CUSTOM:
+        return choices
+    network: Network = NETWORKS.make(architecture.network)
+    shape = network.code_shape(architecture.module_shape, architecture.channels)
+    if shape is None:
+        return choices
+    size = math.prod(shape)
+    if not isinstance(estimator.latent_dim, str) and estimator.latent_dim != size:
+        raise InvalidInputError(
+            f"latent_dim: a code of shape {shape} has {size} numbers; leave it at 'auto'; got "
+            f"{estimator.latent_dim!r}"
+        )
+    if not LATENTS.has_option(architecture.latent, "shape"):
+        raise InvalidInputError(
+            f"network: its code is a map of shape {shape}, and {architecture.latent.name!r} codes "
+            "have no shape; leave code_channels out"
+        )
+    return choices.but(latent=architecture.latent.but(shape=list(shape)), latent_dim=size)
 
 
 def with_parts(estimator: BaseAutoencoder, choices: Choices, facts: DataFacts) -> Choices:
@@ -180,7 +183,9 @@ def with_parts(estimator: BaseAutoencoder, choices: Choices, facts: DataFacts) -
     facts : DataFacts
         What is known of the data.
     """
-    if not (isinstance(estimator.latent, str) and estimator.latent == "auto"):
+    if isinstance(estimator.latent, str) and estimator.latent == "auto":
+        choices = _with_the_networks_code(estimator, choices)
+    else:
         choices = choices.but(latent=_latent_spec(estimator.latent))
         choices = choices.but(latent_dim=_latent_dim(estimator, choices.architecture))
     if choices.corruption is not None:
@@ -193,10 +198,7 @@ def with_parts(estimator: BaseAutoencoder, choices: Choices, facts: DataFacts) -
                 f"sees as they are; with likelihood={likelihood!r} it sees them one-hot"
             )
         choices = choices.but(input_shape=resized)
-    extra = {
-        name: (given if isinstance(given, tuple) else (given, 1.0))
-        for name, given in (estimator.penalties or {}).items()
-    }
+    extra = {name: weighted_penalty(given) for name, given in (estimator.penalties or {}).items()}
     if extra:
         choices = choices.but(
             penalties={name: penalty for name, (penalty, _) in extra.items()},
@@ -215,13 +217,21 @@ def _latent_spec(given: Any) -> Spec:
 
 
 def _latent_dim(estimator: BaseAutoencoder, architecture: Architecture) -> int:
-    """Return the size of a code that the user has handed in, if its shape says so."""
-    shape = architecture.latent.options.get("shape")
-    if isinstance(estimator.latent, Latent):
-        shape = getattr(estimator.latent, "shape", None)
-    if shape is None or not isinstance(estimator.latent_dim, str):
-        return architecture.latent_dim
-    return int(np.prod([int(side) for side in shape]))
+    """Return the size of a code that the user has handed in: what its shape comes to."""
+    wanted = architecture.latent_dim
+    latent = estimator.latent
+    if not isinstance(latent, Latent):
+        place = {"latent_dim": wanted, "feature_shape": architecture.module_shape}
+        with torch.device("meta"):
+            latent = make_latent(architecture.latent, place)
+    shape = latent.code_shape(wanted)
+    size = math.prod(shape)
+    if size != wanted and not isinstance(estimator.latent_dim, str):
+        raise InvalidInputError(
+            f"latent_dim: a code of shape {shape} has {size} numbers; leave it at 'auto'; got "
+            f"{wanted}"
+        )
+    return size
 
 
 def _is_one_to_one(likelihood: LikelihoodSpec, estimator: BaseAutoencoder) -> bool:

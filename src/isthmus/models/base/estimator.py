@@ -43,6 +43,7 @@ from isthmus.models.base.trained import TrainedEstimator
 from isthmus.models.base.validation import check_size, numeric_array
 from isthmus.nn import (
     CORRUPTIONS,
+    NETWORKS,
     AnyCorruption,
     AutoencoderModule,
     Latent,
@@ -200,6 +201,14 @@ class BaseAutoencoder(
             raise InvalidInputError(
                 f"latent_activation: {code} has none; set it to 'auto'; got "
                 f"{self.latent_activation!r}"
+            )
+
+    def no_other_code(self) -> None:
+        """Refuse a code of the user's own, for members of which the code is the definition."""
+        if not (isinstance(self.latent, str) and self.latent == "auto"):
+            raise InvalidInputError(
+                f"latent: {type(self).__name__} has a code of its own; leave it at 'auto', or use "
+                f"Autoencoder; got {self.latent!r}"
             )
 
     def chosen_corruption(self, given: Any, facts: DataFacts) -> AnyCorruption | None:
@@ -583,7 +592,8 @@ class BaseAutoencoder(
     @property
     def draws_globally(self) -> bool:
         """Whether the network may draw from torch's global generator."""
-        return self.architecture_.network.name == CUSTOM
+        name = self.architecture_.network.name
+        return name == CUSTOM or NETWORKS[name].draws_globally
 
     @property
     def _n_features_out(self) -> int:

@@ -177,7 +177,9 @@ def partial_fit(
             module = estimator.initial_module(choices, seed)
         else:
             module = estimator.module_
-            module.corruption, module.penalties = choices.corruption, choices.penalties
+            module.corruption = choices.corruption
+            learned = dict(module.penalty_modules.items())
+            module.penalties = {k: learned.get(k, v) for k, v in choices.penalties.items()}
         state = new_state(module.to(device), config)
         if not first:
             state.history = History(estimator.history_.records)

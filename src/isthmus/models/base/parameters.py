@@ -27,6 +27,7 @@ from isthmus.nn import (
     LATENTS,
     LIKELIHOODS,
     NETWORKS,
+    PENALTIES,
     Corruption,
     Latent,
     Likelihood,
@@ -44,6 +45,7 @@ __all__ = [
     "critic_layers",
     "has_options",
     "unknown_parameter",
+    "weighted_penalty",
 ]
 
 
@@ -218,14 +220,34 @@ def check_parameters(
     if not isinstance(likelihood, str | Likelihood | Spec) and not has_options(likelihood):
         _check_names(likelihood)
     for name, penalty in (parameters.get("penalties") or {}).items():
-        function = penalty[0] if isinstance(penalty, tuple) and len(penalty) == 2 else penalty
-        if not isinstance(name, str) or not callable(function):
+        if not isinstance(name, str) or not callable(weighted_penalty(penalty)[0]):
             raise InvalidInputError(
-                "penalties: expected a function, or a pair of a function and its coefficient, "
-                f"under each name; got {penalty!r} under {name!r}"
+                "penalties: expected a function or a registered name, or a pair of it and its "
+                f"coefficient, under each name; got {penalty!r} under {name!r}"
             )
     if not isinstance(parameters.get("channels", "auto"), str) and not len(parameters["channels"]):
         raise InvalidInputError("channels: expected at least one number, such as (32, 64); got ()")
+
+
+def weighted_penalty(given: Any) -> tuple[Any, float]:
+    """Return a penalty and its coefficient, of an entry of the parameter `penalties`.
+
+    Parameters
+    ----------
+    given : str, (str, dict), Spec or callable, or a pair of one of them and a number
+        The entry; the coefficient is 1 where it says none.
+
+    Raises
+    ------
+    InvalidInputError
+        If a name is not registered.
+    """
+    coefficient = 1.0
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Real):
+        given, coefficient = given[0], float(given[1])
+    if isinstance(given, str | Spec) or has_options(given):
+        given = PENALTIES.make(Spec.of(given))
+    return given, coefficient
 
 
 def has_options(value: Any) -> bool:

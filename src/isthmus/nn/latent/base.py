@@ -75,9 +75,11 @@ LATENTS: Registry[type[Latent]] = Registry("latent")
 class StochasticLatent(Latent):
     """Base of the codes that are drawn: q(z|x), p(z) and their divergence.
 
-    A new one needs `outputs`, `at`, `mean` and `log_ratio`, and `draw` and `divergence` where the
-    divergence has a closed form. All noise is standard normal: a latent that needs another one
-    converts it, so that whoever scores can choose the draws.
+    A new one needs `mean` and `log_ratio`; `divergence`, with ``closed_form = True``, where that
+    can be written down; `sample_prior` where p(z) is not the standard normal; and `outputs` where
+    the encoder has to give other than two numbers for each one of the code. All noise is standard
+    normal: a latent that needs another one converts it, so that whoever scores can choose the
+    draws.
 
     Parameters
     ----------
@@ -136,6 +138,8 @@ class StochasticLatent(Latent):
         The divergence KL(q(z|x) ‖ p(z)), in nats, is in closed form where there is one; else it
         is estimated by this draw, without bias.
         """
+        if self.closed_form:
+            return self.at(h, noise), self.divergence(h)
         return self.log_ratio(h, noise)
 
     def divergence(self, h: Tensor) -> Tensor:

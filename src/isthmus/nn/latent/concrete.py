@@ -82,10 +82,6 @@ class ConcreteLatent(StochasticLatent):
         z = self.relaxed(h, noise)
         return self.discrete(h, noise) + (z - z.detach()) if self.straight_through else z
 
-    def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the draw that belongs to the noise, and the exact divergence (n,) in nats."""
-        return self.at(h, noise), self.divergence(h)
-
     def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the discrete draw z of the noise, and log q(z|x) − log p(z) (n,) in nats."""
         z = self.discrete(h, noise)

@@ -56,12 +56,6 @@ class GaussianLatent(StochasticLatent):
         log_q = -0.5 * (noise.square() + log_variance + LOG_2PI).flatten(1).sum(1)
         return z, log_q - self.log_prior(z)
 
-    def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z = μ + σ · noise, and the divergence (n,), exact for the standard normal."""
-        if not self.closed_form:
-            return self.log_ratio(h, noise)
-        return self.at(h, noise), self.divergence(h)
-
     def divergence(self, h: Tensor) -> Tensor:
         """Return KL(q(z|x) ‖ p(z)) of each sample (n,), in nats."""
         if not self.closed_form:

@@ -95,10 +95,6 @@ class VonMisesFisher(StochasticLatent):
         ratio = -2 * kappa * (0.5 * angle).sin().square() - log_norm
         return _turn(angle, noise, self.mean(h)), ratio
 
-    def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the draw z that belongs to the noise, and the exact divergence (n,) in nats."""
-        return self.at(h, noise), self.divergence(h)
-
     def divergence(self, h: Tensor) -> Tensor:
         """Return KL(q(z|x) ‖ p(z)) of each sample (n,), in nats."""
         kappa = self.concentration(h)

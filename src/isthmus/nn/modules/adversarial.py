@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from isthmus.errors import InvalidInputError
 from isthmus.nn.modules.base import MODULES
 from isthmus.nn.modules.critic import (
     CriticisedModule,
+    check_prior,
     convincing,
     draw_prior,
     gradient_penalty,
@@ -55,11 +55,7 @@ class AdversarialModule(CriticisedModule):
     ) -> None:
         super().__init__(*parts, critic=critic, **more)
         self.gradient_weight = float(gradient_weight)
-        if not hasattr(self.latent, "sample_prior"):
-            raise InvalidInputError(
-                "latent: an adversarial autoencoder needs a code with a prior to draw from, such "
-                f"as Matched(); got {self.latent}"
-            )
+        check_prior(self.latent)
 
     def penalty_terms(self, record: Record) -> dict[str, Tensor]:
         """Return Ω of each penalty, and "adversarial": what it costs not to convince the critic."""

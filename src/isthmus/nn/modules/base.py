@@ -417,10 +417,10 @@ class AutoencoderModule(nn.Module):
             codes: Sequence[Tensor] = [latent.mean(h)]
             divergence = latent.divergence(h)
         elif latent.closed_form:
-            codes = [latent.at(h, draw) for draw in self._shaped(noise)]
+            codes = [latent.at(h, draw) for draw in self.shaped_noise(noise)]
             divergence = latent.divergence(h)
         else:
-            pairs = (latent.log_ratio(h, draw) for draw in self._shaped(noise))
+            pairs = (latent.log_ratio(h, draw) for draw in self.shaped_noise(noise))
             codes, ratios = zip(*pairs, strict=True)
             divergence = torch.stack(ratios).mean(0)
         values = (self.log_likelihood(record, z) for z in codes)
@@ -441,8 +441,8 @@ class AutoencoderModule(nn.Module):
         log_prob = self.likelihood.log_prob(record.parameters, record.target)
         return log_prob if record.weight is None else log_prob * record.weight
 
-    def _shaped(self, noise: Tensor) -> Tensor:
-        """Return draws (draws, latent_dim) in the shape of the code."""
+    def shaped_noise(self, noise: Tensor) -> Tensor:
+        """Return draws (draws, latent_dim) of noise in the shape of the code."""
         shape = self.latent.code_shape(noise.shape[1])
         return noise if len(shape) == 1 else noise.view(-1, *shape)
 

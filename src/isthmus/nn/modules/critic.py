@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from isthmus.errors import InvalidInputError
 from isthmus.nn.activation import activation as make_activation
 from isthmus.nn.initialisation import blank, initialise_
 from isthmus.nn.modes import full_precision
@@ -19,7 +20,15 @@ from isthmus.nn.modules.base import AutoencoderModule, as_batch
 from isthmus.nn.modules.losses import Losses
 from isthmus.nn.record import Batch, Record
 
-__all__ = ["Critic", "CriticisedModule", "convincing", "gradient_penalty", "telling_apart"]
+__all__ = [
+    "Critic",
+    "CriticisedModule",
+    "check_prior",
+    "convincing",
+    "draw_prior",
+    "gradient_penalty",
+    "telling_apart",
+]
 
 
 class Critic(nn.Module):
@@ -204,10 +213,25 @@ class CriticisedModule(AutoencoderModule):
         return torch.where(self.likelihood.each_feature(torch.isnan(batch.x)), filled, features)
 
 
+def check_prior(latent: nn.Module) -> None:
+    """Refuse a code without a prior.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing to draw codes from.
+    """
+    if not hasattr(latent, "sample_prior"):
+        raise InvalidInputError(
+            "latent: this model needs a code with a prior to draw from, such as Matched(); got "
+            f"{type(latent).__name__}"
+        )
+
+
 def draw_prior(latent: Any, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw as many codes from the prior of `latent` as there are in `like` (n, latent_dim)."""
-    drawn: Tensor = latent.sample_prior(len(like), like.shape[1], generator)
-    return drawn.to(like)
+    """Draw as many codes from the prior of `latent` as there are in `like`, in its shape."""
+    drawn: Tensor = latent.sample_prior(len(like), like[0].numel(), generator)
+    return drawn.to(like).reshape(like.shape)
 
 
 def shuffle(x: Tensor, generator: torch.Generator | None) -> Tensor:

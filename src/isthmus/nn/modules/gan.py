@@ -10,6 +10,7 @@ from torch import nn
 from isthmus.nn.modules.base import MODULES
 from isthmus.nn.modules.critic import (
     CriticisedModule,
+    check_prior,
     convincing,
     draw_prior,
     gradient_penalty,
@@ -53,6 +54,7 @@ class GANModule(CriticisedModule):
         self, *parts: Any, critic: nn.ModuleDict, gradient_weight: float = 0.1, **more: Any
     ) -> None:
         super().__init__(*parts, critic=critic, **more)
+        check_prior(self.latent)
         self.gradient_weight = float(gradient_weight)
 
     def run(self, batch: Batch) -> Record:
@@ -71,7 +73,9 @@ class GANModule(CriticisedModule):
         z = draw_prior(self.latent, record.z, generator)
         made = self.shown(z, condition, generator)
         losses["realism"] = convincing(self.critic_called("data")(made, condition))
-        found = self.latent(self.encoder_output(made.detach(), condition, generator).to(z.dtype))
+        found = self.latent.mean(
+            self.encoder_output(made.detach(), condition, generator).to(z.dtype)
+        )
         losses["regression"] = 0.5 * (z - found).square().sum() / len(z)
         return losses
 

@@ -188,7 +188,7 @@ class ImportanceWeightedModule(AutoencoderModule):
             return super().log_prob(x, condition, noise)
         record = self._encoded(as_batch(x, condition))
         values, weights = [], []
-        for draw in noise:
+        for draw in self.shaped_noise(noise):
             z, ratio = latent.log_ratio(record.h, draw)
             values.append(self.log_likelihood(record, z))
             weights.append(values[-1].flatten(1).sum(1) - ratio)

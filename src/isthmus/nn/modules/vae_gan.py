@@ -13,6 +13,7 @@ from isthmus.nn.modules.base import MODULES
 from isthmus.nn.modules.critic import (
     CriticisedModule,
     convincing,
+    draw_prior,
     gradient_penalty,
     telling_apart,
 )
@@ -101,8 +102,7 @@ class VAEGANModule(CriticisedModule):
         self, z: Tensor, condition: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
         """Return what the decoder makes of codes, and of as many draws from the prior."""
-        assert isinstance(self.latent, StochasticLatent)
-        drawn = self.latent.sample_prior(len(z), z.shape[1], generator).to(z)
+        drawn = draw_prior(self.latent, z, generator)
         twice = None if condition is None else condition.repeat(2, 1)
         return self.shown(torch.cat([z, drawn]), twice, generator)
 

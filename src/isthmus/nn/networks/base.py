@@ -71,10 +71,14 @@ class Network(Part):
         Which data it is for.
     uses : tuple of {"hidden", "channels"}
         Which of the sizes that an estimator is given it takes.
+    draws_globally : bool
+        Whether its layers take initial weights and dropout from torch's global generator, as those
+        of torch do. It is then set aside, seeded, and put back.
     """
 
     layouts: tuple[str, ...] = ("table", "signal", "image")
     uses: tuple[str, ...] = ()
+    draws_globally: bool = True
 
     def pair(self, place: Place) -> tuple[nn.Module, nn.Module]:
         """Return the encoder (n, *in_shape) → (n, heads) and the decoder (n, code) → out_shape."""
@@ -83,6 +87,18 @@ class Network(Part):
     def auto_sizes(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Return the hidden sizes or channels that "auto" stands for, given a sample's shape."""
         return ()
+
+    def code_shape(self, shape: Sequence[int], channels: Sequence[int]) -> tuple[int, ...] | None:
+        """Return the shape of the code that the network gives, where that is no vector.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            (channels, …) of a sample.
+        channels : sequence of int
+            Of a convolutional encoder.
+        """
+        return None
 
     def check(self, layout: str, sample_shape: Sequence[int]) -> None:
         """Refuse data that the network is not for.

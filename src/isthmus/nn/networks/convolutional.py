@@ -111,6 +111,9 @@ class ConvolutionalEncoder(_Stack):
         Where above 0, a convolution of size 1 gives so many numbers at each place of the last
         feature map, in place of the linear layer: `out` of them, place by place. It takes no
         condition.
+    maps : bool, default=False
+        Whether these numbers come map by map, each of them whole, and not place by
+        place.
 
     Raises
     ------
@@ -138,11 +141,12 @@ class ConvolutionalEncoder(_Stack):
         dropout: float = 0.0,
         condition_dim: int = 0,
         code_channels: int = 0,
+        maps: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         dims = len(in_shape) - 1
-        self.code_channels = code_channels
+        self.code_channels, self.maps = code_channels, maps
         self.layers = nn.ModuleList()
         for before, after in zip([in_shape[0], *channels], channels, strict=False):
             convolution = blank(
@@ -169,8 +173,8 @@ class ConvolutionalEncoder(_Stack):
         """Map `x` (n, *in_shape) to (n, out)."""
         h = self._run(self.layers, x, generator)
         if self.code_channels:
-            places: Tensor = self.head(h).movedim(1, -1).flatten(1)
-            return places
+            places: Tensor = self.head(h)
+            return (places if self.maps else places.movedim(1, -1)).flatten(1)
         h = h.flatten(1)
         if condition is not None:
             h = torch.cat([h, condition], dim=1)
@@ -193,6 +197,8 @@ class ConvolutionalDecoder(_Stack):
         As in `Dense`.
     code_channels : int, default=0
         As in `ConvolutionalEncoder`: a convolution of size 1 in place of the linear layer.
+    maps : bool, default=False
+        As in `ConvolutionalEncoder`.
 
     Raises
     ------
@@ -217,12 +223,13 @@ class ConvolutionalDecoder(_Stack):
         dropout: float = 0.0,
         condition_dim: int = 0,
         code_channels: int = 0,
+        maps: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         dims = len(out_shape) - 1
         sizes = _sizes(out_shape[1:], len(channels))
-        self.code_channels = code_channels
+        self.code_channels, self.maps = code_channels, maps
         self.first_shape = (channels[-1], *sizes[-1])
         if code_channels:
             _check_local(out_shape[1:], channels, latent_dim, code_channels, condition_dim)
@@ -260,7 +267,12 @@ class ConvolutionalDecoder(_Stack):
         """Map a code (n, latent_dim) to (n, *out_shape)."""
         z = z.flatten(1)
         if self.code_channels:
-            h = self.first(z.unflatten(1, (*self.first_shape[1:], -1)).movedim(-1, 1))
+            places = self.first_shape[1:]
+            if self.maps:
+                z = z.unflatten(1, (-1, *places))
+            else:
+                z = z.unflatten(1, (*places, -1)).movedim(-1, 1)
+            h = self.first(z)
         else:
             h = z if condition is None else torch.cat([z, condition], dim=1)
             h = self.first(h).unflatten(1, self.first_shape)

@@ -13,6 +13,7 @@ from isthmus.nn.networks.convolutional import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     auto_channels,
+    last_map,
 )
 from isthmus.nn.networks.dense import Dense, TiedDense
 from isthmus.nn.networks.recurrent import RecurrentDecoder, RecurrentEncoder
@@ -49,6 +50,7 @@ class DenseNetwork(Network):
     """Fully connected layers, see `isthmus.nn.Dense`; with tied weights `isthmus.nn.TiedDense`."""
 
     uses = ("hidden",)
+    draws_globally = False
 
     def pair(self, place: Place) -> tuple[nn.Module, nn.Module]:
         style = _style(place)
@@ -74,18 +76,42 @@ class DenseNetwork(Network):
 
 @NETWORKS.register("convolutional")
 class ConvolutionalNetwork(Network):
-    """Convolutions for signals and images, see `isthmus.nn.ConvolutionalEncoder`."""
+    """Convolutions for signals and images, see `isthmus.nn.ConvolutionalEncoder`.
+
+    Parameters
+    ----------
+    code_channels : int, default=0
+        Where above 0, the code is a map: so many numbers at each place of the last feature map.
+    """
 
     layouts = ("signal", "image")
     uses = ("channels",)
+    draws_globally = False
+
+    def __init__(self, code_channels: int = 0) -> None:
+        if code_channels < 0:
+            raise InvalidInputError(f"code_channels: expected 0 or more; got {code_channels!r}")
+        self.code_channels = int(code_channels)
 
     def pair(self, place: Place) -> tuple[nn.Module, nn.Module]:
-        style = {**_style(place), "code_channels": place.code_channels}
-        seen = {**style, "condition_dim": place.encoder_condition_dim}
+        style, seen = _style(place), _style(place)
+        seen["condition_dim"] = place.encoder_condition_dim
+        each = heads = place.code_channels
+        if self.code_channels:  # the encoder may give more for each number of the code
+            each = self.code_channels
+            heads = each * place.heads // place.code
+        maps = bool(self.code_channels)
         return (
-            ConvolutionalEncoder(place.in_shape, place.heads, place.channels, **seen),
-            ConvolutionalDecoder(place.code, place.out_shape, place.channels, **style),
+            ConvolutionalEncoder(
+                place.in_shape, place.heads, place.channels, code_channels=heads, maps=maps, **seen
+            ),
+            ConvolutionalDecoder(
+                place.code, place.out_shape, place.channels, code_channels=each, maps=maps, **style
+            ),
         )
+
+    def code_shape(self, shape: Sequence[int], channels: Sequence[int]) -> tuple[int, ...] | None:
+        return (self.code_channels, *last_map(shape[1:], channels)) if self.code_channels else None
 
     def auto_sizes(self, shape: Sequence[int]) -> tuple[int, ...]:
         return auto_channels(shape[1:])
@@ -104,6 +130,7 @@ class _Recurrent(Network):
 
     layouts = ("signal",)
     uses = ("hidden",)
+    draws_globally = False
 
     def pair(self, place: Place) -> tuple[nn.Module, nn.Module]:
         style: dict[str, Any] = {

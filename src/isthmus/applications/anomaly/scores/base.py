@@ -74,7 +74,8 @@ def evidence(member: Network, x: Tensor) -> Evidence:
         known = torch.nan_to_num(part, nan=0.0) if module.missing else part
         surprise = -module.likelihood.log_prob(module.decode_parameters(codes), known)
         # What overflows is as odd as can be, and neither missing nor an error.
-        codes = codes.nan_to_num(nan=_HUGE, posinf=_HUGE, neginf=-_HUGE).clamp(-_HUGE, _HUGE)
+        codes = codes.flatten(1).nan_to_num(nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+        codes = codes.clamp(-_HUGE, _HUGE)
         surprise = surprise.nan_to_num(nan=_HUGE**2, posinf=_HUGE**2).clamp(max=_HUGE**2)
         if module.missing:
             surprise = surprise.masked_fill(torch.isnan(part), torch.nan)

@@ -117,7 +117,7 @@ class Importance(Score):
             h = module.posterior(part)
             known = torch.nan_to_num(part, nan=0.0) if module.missing else part
             weights = []
-            for draw in noise:
+            for draw in module.shaped_noise(noise):
                 z, ratio = latent.log_ratio(h, draw)
                 log_prob = module.likelihood.log_prob(module.decode_parameters(z), known)
                 if module.missing:
