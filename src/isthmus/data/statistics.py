@@ -56,7 +56,15 @@ class Extremes:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Look at the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        """
         low = _over_rows(np.minimum, array).astype(np.float64)
         high = _over_rows(np.maximum, array).astype(np.float64)
         missing = np.zeros(schema.sample_shape, dtype=np.int64)
@@ -108,7 +116,15 @@ class Whole:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Look at the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        """
         width = schema.module_shape[0]
         if array.dtype.kind in "biu":
             return cls(np.ones(width, dtype=bool), np.ones(width, dtype=bool))
@@ -163,7 +179,17 @@ class Moments:
     def of(
         cls, array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_] | None = None
     ) -> Moments:
-        """Look at the rows (n, *sample_shape), in all columns or some."""
+        """Look at the rows (n, *sample_shape), in all columns or some.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        columns : ndarray of bool, of shape (columns,), optional
+            The columns to look at; all when absent.
+        """
         width = schema.module_shape[0] if columns is None else int(columns.sum())
         moments = Moments(np.zeros(width), np.zeros(width), np.zeros(width))
         for flat in flat_parts(array, schema):
@@ -217,7 +243,17 @@ class Levels:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, most: int) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Look at the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        most : int
+            How many levels a column may have.
+        """
         if array.dtype in (np.uint8, np.bool_):
             return cls([v if len(v) <= most else None for v in _of_bytes(array, schema)], most)
         seen: list[NDArray[np.float64] | None] = [np.empty(0)] * schema.module_shape[0]

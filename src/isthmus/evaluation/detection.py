@@ -33,7 +33,8 @@ class DetectionMetrics:
     average_precision : float
         Area under the curve of precision over recall; the share of anomalies is chance.
     precision, recall, f1 : float
-        Of the alarms; NaN where they are undefined: no alarms, no anomalies.
+        How many alarms are anomalies, how many anomalies are alarms, and the harmonic mean of both;
+        NaN where undefined: no alarms, no anomalies.
     false_alarm_rate : float
         Share of the normal rows that raised an alarm; NaN without normal rows.
     """

@@ -86,7 +86,7 @@ def sample_quality(
         the order of its square. Both kinds get the same number, because every one of these measures
         depends on it.
     random_state : int, RandomState or None, default=0
-        Of the halves, the rows, the blocks and the classifier.
+        The seed of the halves, the rows, the blocks and the classifier.
 
     Returns
     -------

@@ -72,19 +72,20 @@ class DeepSVDD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     ----------
     latent_dim, hidden_layer_sizes, activation, normalization, channels, layout, likelihood, \
 scaling, missing
-        Of the encoder and its pretraining, see `Autoencoder`. Activations that are bounded are
-        refused. With ``missing="ignore"`` the encoder sees 0 where a value is missing: a row of
-        nothing but missing values lies at ‖c‖² from the centre.
+        The settings of the encoder and of its pretraining, as in `Autoencoder`. Activations that
+        are bounded are refused. With ``missing="ignore"`` the encoder sees 0 where a value is
+        missing: a row of nothing but missing values lies at ‖c‖² from the centre.
     network : {"auto", "dense", "convolutional"}, default="auto"
         "auto" is convolutional for signals and images and dense for tables.
     pretraining_epochs : int or "auto", default="auto"
-        Of the autoencoder; "auto" as `max_epochs`, and 0 starts from random weights.
+        Epochs in which the autoencoder is trained; "auto" as `max_epochs`, and 0 starts from random
+        weights.
     contamination : float or "auto", default="auto"
         Share of the training rows that lie beyond the threshold, up to 0.5; "auto" is 0.01.
     max_epochs, batch_size, learning_rate, ...
-        Of both phases, see `Autoencoder`.
+        The settings of both phases, as in `Autoencoder`.
     weight_decay : float, default=1e-6
-        Of the second phase.
+        The decay of the weights in the second phase.
 
     Attributes
     ----------
@@ -100,7 +101,7 @@ scaling, missing
     module_ : isthmus.nn.OneClassModule
         Encoder and centre.
     history_, n_iter_, fit_seconds_, outcome_
-        Of the second phase, see `Autoencoder`.
+        The course of the second phase, see `Autoencoder`.
 
     Warns
     -----

@@ -38,14 +38,15 @@ def p_value_stream(
     p_values : array-like of shape (n,)
         As `AnomalyDetector.p_values` gives them; NaN is left out.
     blocks : sequence of Block, optional
-        Of `isthmus.applications.anomaly.Drift`; those that differ from the held-out rows at `level`
-        are drawn in another colour.
+        The blocks of `isthmus.applications.anomaly.Drift`; those that differ from the held-out rows
+        at `level` are drawn in another colour.
     level : float, default=0.01
         The level of the test of the blocks.
     rate : float, optional
         A line: rows with a p-value of at most so much are alarms.
     n_points : int, default=3000
-        Of more rows only the smallest p-values and an even choice of the others are drawn.
+        The most points that are drawn. Of more rows only the smallest p-values and an even choice
+        of the others are drawn.
     title : str, optional
         Text above.
 

@@ -51,7 +51,7 @@ class Stored:
         Parameters
         ----------
         header : mapping
-            Of that object.
+            The header of that object.
         prefix : str, default=""
             How the names of its tensors begin; it is taken off.
         """

@@ -56,8 +56,8 @@ def evaluate(
     batch_size : int, default=4096
         Rows at a time.
     seed : int, default=0
-        Of the draws of the code: the same from one call to the next, so that two epochs differ by
-        their weights alone.
+        The seed of the draws of the code: the same from one call to the next, so that two epochs
+        differ by their weights alone.
     """
     data = TensorBatches(x, condition) if isinstance(x, Tensor) else x
     device = next(module.parameters()).device

@@ -47,11 +47,11 @@ class DataFacts:
     schema : Schema
         The form of a sample.
     likelihood : str, list or Spec
-        Of the values, decided already.
+        The likelihood of the values, decided already.
     condition_dim : int
         Numbers in a condition; 0 without one.
     summary : Summary
-        Of the rows of the fit.
+        The summary of the rows of the fit.
     scaler : Scaler
         Fitted to them.
     """
@@ -108,13 +108,13 @@ class Recipe:
     Parameters
     ----------
     coefficients : mapping of str to float or callable
-        Of the terms of the loss; 1 where not named.
+        The factor of each term of the loss; 1 where not named.
     unmonitored : tuple of str
         Terms of the loss by which the best weights are not chosen.
     rule : callable
         One step of training, see `isthmus.training.Step`.
     momentum : float
-        Of the optimiser: adversaries, whose target moves, want less of the past.
+        The momentum of the optimiser: adversaries, whose target moves, want less of the past.
     annealing : callable ``(max_epochs) -> Annealing or None``
         What changes the module from epoch to epoch.
     binary_draws : bool

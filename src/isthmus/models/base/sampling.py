@@ -53,7 +53,7 @@ class CodeSampling:
             A mixture of Gaussians with full covariances, or a normalising flow, which takes
             longer and follows bent distributions.
         n_components : int or "auto", default="auto"
-            Of the mixture; "auto" is 10, or fewer where there are few rows.
+            Components of the mixture; "auto" is 10, or fewer where there are few rows.
         random_state : int, RandomState or None, default=None
             Where all draws come from.
 
