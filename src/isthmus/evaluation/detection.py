@@ -28,8 +28,8 @@ class DetectionMetrics:
     rows, anomalies, alarms : int
         Rows that have a label and a score; how many are anomalies; how many raised an alarm.
     auroc : float
-        Probability that an anomaly is odder than a normal row; 0.5 is chance. NaN where all rows
-        are of one kind.
+        Probability that an anomaly is more unusual than a normal row; 0.5 is chance. NaN where all
+        rows are of one kind.
     average_precision : float
         Area under the curve of precision over recall; the share of anomalies is chance.
     precision, recall, f1 : float

@@ -1,4 +1,4 @@
-"""What the codes of all rows together are: how much they tell, and how near they are to p(z)."""
+"""Measures of the aggregate posterior: mutual information, and its distance from the prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good samples of a model are: how near to real ones, and how much of them they reach."""
+"""How good the samples of a model are: how near to real rows, and how many kinds they cover."""
 
 from __future__ import annotations
 

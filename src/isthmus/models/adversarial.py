@@ -15,7 +15,7 @@ from isthmus.training import Warmup, adversarial
 
 __all__ = ["WARMUP", "AdversarialAutoencoder"]
 
-WARMUP = 10  # epochs in which a game begins: its critics have learned nothing yet
+WARMUP = 10  # epochs of warm-up: at first the critics have learned nothing
 
 
 def matched_code(prior: str, activation: str) -> Spec:

@@ -30,7 +30,7 @@ from isthmus.training import History, draw_seed
 
 __all__ = ["DeepSVDD"]
 
-_AUTO_CONTAMINATION = 0.01  # the training rows are normal: few of them are to be called odd
+_AUTO_CONTAMINATION = 0.01  # the training rows are normal: few of them are to be called unusual
 _NEAREST_TO_ZERO = 0.1  # of the codes' root mean square: what an entry of c has at least
 _COLLAPSED = 1e-3  # of ‖c‖: codes that spread less than this tell nothing apart
 _PROBES = 256
@@ -259,7 +259,8 @@ scaling, missing
         module = self.module_
         assert isinstance(module, OneClassModule)
         distances = inference.map_rows(module, lambda rows, _: module.distances(rows), x, None)
-        # Where the encoder overflows a row is as far off as can be: NaN would be beyond no line.
+        # Where the encoder overflows a row is as far off as can be: NaN would be beyond no
+        # threshold.
         far = np.nan_to_num(distances.astype(np.float64), nan=_FARTHEST, posinf=_FARTHEST)
         return -far  # as scikit-learn wants scores
 

@@ -30,8 +30,9 @@ def p_value_stream(
 ) -> Figure:
     """Draw the p-values of a stream in the order of its rows, and their mean block by block.
 
-    While nothing changes, p-values are spread evenly from 0 to 1 and their mean is ½. Single odd
-    rows are points at the bottom; a model that no longer fits shows as a mean that leaves ½.
+    While nothing changes, p-values are spread evenly from 0 to 1 and their mean is ½. Single
+    unusual rows are points at the bottom; a model that no longer fits shows as a mean that leaves
+    ½.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whose objects a file can hold: registries that the rooms above fill with their classes."""
+"""Registries of the classes that a file can hold; each room above adds its own."""
 
 from __future__ import annotations
 

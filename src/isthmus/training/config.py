@@ -51,8 +51,8 @@ class TrainingConfig:
         The factor of each term of the loss; 1 where not named. A callable is given the epoch, from
         0.
     unmonitored : tuple of str, default=()
-        Terms of the loss that do not count when the best weights are chosen: those that say how a
-        game stands, and not how good the module is.
+        Terms of the loss that do not count when the best weights are chosen: those that say how the
+        autoencoder and its critics stand, and not how good the module is.
     annealing : callable, optional
         Called with the module and the epoch, from 0, before each epoch; its `epochs` says when it
         has come to its end, and early stopping waits until then.

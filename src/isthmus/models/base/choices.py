@@ -1,4 +1,4 @@
-"""A model is a row of choices: what a member of the family decides, as data."""
+"""What an estimator decides before a fit, as data: its parts, penalties, and training recipe."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ValueDefaults:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of the training data when a member makes its choices.
+    """What is known of the training data when an estimator makes its choices.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices(Recipe):
-    """The row of a member: its network and code, its corruption and penalties, and its recipe.
+    """All that makes an estimator: network and code, corruption, penalties, and training recipe.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Choices(Recipe):
     begin: Callable[[AutoencoderModule, torch.Generator], None] | None = None
 
     def but(self, **changes: Any) -> Self:
-        """Return the row with some choices changed: its own, or those of the architecture.
+        """Return a copy with some choices changed: its own, or those of the architecture.
 
         Penalties and coefficients are added to those that are there.
         """

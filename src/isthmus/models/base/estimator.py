@@ -106,9 +106,9 @@ class BaseAutoencoder(
         return ValueDefaults()
 
     def choose(self, facts: DataFacts) -> Choices:
-        """Return the row of choices that this member is.
+        """Return what this estimator chooses for the data: parts, penalties and training recipe.
 
-        A member calls this one and changes what is its own: ``super().choose(facts).but(...)``.
+        A subclass changes what is its own: ``super().choose(facts).but(...)``.
 
         Parameters
         ----------

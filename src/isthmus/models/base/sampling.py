@@ -1,4 +1,4 @@
-"""New data from any member: codes are drawn, from a prior or from what was fitted to them."""
+"""`sample` and `fit_density`: new data from codes drawn from a prior or a fitted density."""
 
 from __future__ import annotations
 

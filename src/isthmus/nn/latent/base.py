@@ -1,4 +1,4 @@
-"""What every code offers: q(z|x), and p(z) with its divergence where there is a prior."""
+"""Base classes of the codes: q(z|x), and p(z) with its divergence where there is a prior."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deterministic code that the training makes like draws from a prior."""
+"""A deterministic code that is trained to be distributed like a prior."""
 
 from __future__ import annotations
 

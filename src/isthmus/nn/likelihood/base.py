@@ -1,4 +1,4 @@
-"""What every likelihood offers."""
+"""Base class of the likelihoods p(x|z), and their registry."""
 
 from __future__ import annotations
 

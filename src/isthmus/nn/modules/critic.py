@@ -120,8 +120,8 @@ def convincing(of_q: Tensor) -> Tensor:
 def gradient_penalty(critic: Critic, x: Tensor, condition: Tensor | None = None) -> Tensor:
     """Return ½‖∂logit/∂x‖², averaged over samples `x` (n, …) of P.
 
-    With it a game near its equilibrium converges instead of circling (Mescheder, Geiger & Nowozin
-    2018, arXiv:1801.04406, who call it R₁).
+    With it adversarial training near an equilibrium converges instead of circling (Mescheder,
+    Geiger & Nowozin 2018, arXiv:1801.04406, who call it R₁).
 
     Parameters
     ----------

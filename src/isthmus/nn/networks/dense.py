@@ -123,6 +123,8 @@ class TiedDense(nn.Module):
         Numbers in the code; of an encoder that gives more (μ and log σ²) the first rows are tied.
     activation : str, default="relu"
         After each hidden layer.
+    generator : torch.Generator, optional
+        Where the initial biases come from.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What every distribution of codes offers."""
+"""Base class of the priors p(z), and their registry."""
 
 from __future__ import annotations
 
