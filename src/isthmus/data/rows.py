@@ -102,7 +102,7 @@ class Digest:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, start: int) -> Self:
-        """Look at the rows (n, *sample_shape), the first of which has the number `start`.
+        """Return the digest of rows (n, *sample_shape), the first of which has the number `start`.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class Digest:
         return cls(start, head, b"".join(hashes), tail, len(array), schema.sample_shape)
 
     def merge(self, other: Digest) -> Digest:
-        """Return that of these rows and those of `other`, which come next."""
+        """Return the digest of these rows and those of `other`, which come next."""
         per = _per_segment(self.shape)
         n_rows = self.n_rows + other.n_rows
         if self.n_rows <= -self.start % per:  # no segment has begun: all of it is head

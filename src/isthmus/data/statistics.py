@@ -56,7 +56,7 @@ class Extremes:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape).
+        """Return the extremes of the rows (n, *sample_shape).
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Extremes:
         return cls(low, high, missing)
 
     def merge(self, other: Extremes) -> Extremes:
-        """Return those of the rows of both."""
+        """Return the extremes of the rows of both."""
         return Extremes(
             np.fmin(self.low, other.low),
             np.fmax(self.high, other.high),
@@ -116,7 +116,7 @@ class Whole:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape).
+        """Return what holds of the rows (n, *sample_shape).
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Whole:
         return cls(exact, exact | _all_whole(array, schema, ~exact, np.dtype(np.float32)))
 
     def merge(self, other: Whole) -> Whole:
-        """Return that of the rows of both."""
+        """Return what holds of the rows of both."""
         return Whole(self.exact & other.exact, self.rounded & other.rounded)
 
 
@@ -179,7 +179,7 @@ class Moments:
     def of(
         cls, array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_] | None = None
     ) -> Moments:
-        """Look at the rows (n, *sample_shape), in all columns or some.
+        """Return the moments of the rows (n, *sample_shape), in all columns or some.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class Moments:
         return deviation
 
     def merge(self, other: Moments) -> Moments:
-        """Return those of the rows of both."""
+        """Return the moments of the rows of both."""
         count, n = self.count, other.count
         total = np.maximum(count + n, 1)
         delta = other.mean - self.mean
@@ -243,7 +243,7 @@ class Levels:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, most: int) -> Self:
-        """Look at the rows (n, *sample_shape).
+        """Return the levels of the rows (n, *sample_shape).
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class Levels:
         return cls(seen, most)
 
     def merge(self, other: Levels) -> Levels:
-        """Return those of the rows of both."""
+        """Return the levels of the rows of both."""
         most = min(self.most, other.most)
         pairs = zip(self.seen, other.seen, strict=True)
         return Levels(
