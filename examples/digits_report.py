@@ -369,8 +369,8 @@ def report(results: Study, commands: list[str]) -> Report:
     page.heading("What to try next")
     page.paragraph(
         "On the command line, where `isthmus demo` was run: look into a model, draw digits, "
-        "encode held-out ones, clean the noisy ones, score how odd they are, fit a model of your "
-        "own. `digits.npy` is what was learned from, `digits-test.npy` what was held out, "
+        "encode held-out ones, clean the noisy ones, score how unusual they are, fit a model of "
+        "your own. `digits.npy` is what was learned from, `digits-test.npy` what was held out, "
         "`digits-noisy.npy` the same with noise."
     )
     page.code("\n".join(commands))

@@ -1,4 +1,4 @@
-"""``python -m isthmus`` is ``isthmus``."""
+"""Runs the command line: ``python -m isthmus`` does what ``isthmus`` does."""
 
 from __future__ import annotations
 

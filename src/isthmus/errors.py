@@ -50,6 +50,13 @@ class DivergenceWarning(UserWarning):
 def check_count(name: str, value: Any) -> None:
     """Refuse what is not a whole number of at least 1.
 
+    Parameters
+    ----------
+    name : str
+        The argument, as the message names it.
+    value : object
+        What came.
+
     Raises
     ------
     InvalidInputError

@@ -172,7 +172,7 @@ def test_only_the_oddest_alarms_are_explained(work, monkeypatch, capsys):
     assert len(loud) > 40
     explained = loud[loud["reasons"].notna() & loud["group"].notna()]
     assert set(explained["row"]) == set(loud.nsmallest(12, "score")["row"])
-    assert "reasons are given for the 12 oddest" in " ".join(capsys.readouterr().out.split())
+    assert "reasons are given for the 12 most unusual" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.filterwarnings("default")
@@ -305,7 +305,7 @@ def test_a_detector_without_a_decoder_gives_alarms_and_no_reasons(work, capsys):
     assert (found["label"][[3, 50, 120]] == "anomaly").all()
     assert found["reasons"].isna().all()
     assert found["group"].isna().all()
-    assert "The oddest rows" in Path("report.html").read_text("utf-8")
+    assert "The most unusual rows" in Path("report.html").read_text("utf-8")
 
 
 def test_arrays_and_a_table_without_names(work, capsys):

@@ -1,4 +1,4 @@
-"""The door: what comes in as an array, and what goes out as it came."""
+"""Containers: what comes in as an array, and what goes out as it came."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_heat_map_glows_where_it_is_hot(channels):
     contributions[0, 4, 12] = 1.0
     figure = show_heat_map(images, contributions, expected=images, smoothing=0)
     assert isinstance(figure, Figure)
-    assert labels(figure) == ["image", "expected", "odd here"]
+    assert labels(figure) == ["image", "expected", "unusual here"]
     drawn = picture(figure).astype(int)
     bottom = drawn[-64:]  # tiles are 64 pixels: the last row
     coloured = np.ptp(bottom[..., :3], axis=-1) > 20
@@ -162,7 +162,7 @@ def test_a_folder_of_pictures_with_one_that_is_spoilt(tmp_path):
     assert 9 <= hot[0] <= 13
     assert 2 <= hot[1] <= 6
     figure = show_heat_map(new[7:8], reasons.contributions, expected=reasons.expected)
-    assert labels(figure) == ["image", "expected", "odd here"]
+    assert labels(figure) == ["image", "expected", "unusual here"]
     drawn = worst_cases(new, scores, n_images=1)
     assert [text.get_text() for text in drawn.axes[0].texts] == [f"{scores[7]:.3g}"]
 

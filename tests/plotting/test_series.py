@@ -50,7 +50,7 @@ def test_a_clock_a_gap_and_a_file(tmp_path):
     own = Figure(figsize=(6, 4))
     figure = plot_series(fit(frame), frame.drop(frame.index[400:420]), figure=own)
     assert figure is own
-    assert [ax.get_ylabel() for ax in figure.axes] == ["load", "heat", "oddness, nats"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["load", "heat", "anomaly score, nats"]
     assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [400, 480]
     figure.savefig(tmp_path / "series.png")
     assert (tmp_path / "series.png").stat().st_size > 0

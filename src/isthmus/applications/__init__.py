@@ -1,1 +1,1 @@
-"""The jobs that people use autoencoders for, as finished tools."""
+"""Applications of autoencoders: anomaly detection, and generation of levels and music."""

@@ -139,7 +139,7 @@ def score(
     mode: options.Mode = None,
     key: options.Key = None,
 ) -> None:
-    """Say how normal each sample is: log p(x), or its bound, in nats; lower is odder.
+    """Say how normal each sample is: log p(x), or its bound, in nats; lower is more unusual.
 
     Of an anomaly detector: `score_samples`, in nats of the tail of its training rows.
     """

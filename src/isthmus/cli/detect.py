@@ -1,4 +1,4 @@
-"""The verb that finds what is not normal: detect."""
+"""The verb ``detect``: find anomalies in files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def detect(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of TRAIN that are anomalies, where it is known; draws the line instead.",
+            help="Share of TRAIN that are anomalies, if known; sets the threshold instead.",
             show_default=False,
         ),
     ] = None,
@@ -180,7 +180,7 @@ def detect(
     check_places(output, report, save, [p for p in (train, score) if p is not None])
     if false_alarm_rate is not None and contamination is not None:
         raise InvalidInputError(
-            "--contamination: the line is drawn by it or by --false-alarm-rate; give one of them"
+            "--contamination: it sets the threshold, as --false-alarm-rate does; give one of them"
         )
 
     from isthmus.applications.anomaly.files import detect_files

@@ -54,7 +54,7 @@ def _rows_of_result(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         if alarms and not found["explained"]:
             said += "; without a decoder there are no reasons"
         elif found["explained"] < alarms:
-            said += f"; reasons are given for the {found['explained']:,} oddest"
+            said += f"; reasons are given for the {found['explained']:,} most unusual"
         rows.append(("alarms", said))
         if sizes := found["groups"]:
             more = ", ..." if len(sizes) > 6 else ""

@@ -1,4 +1,4 @@
-"""The verb that tells what goes wrong with a model."""
+"""The verb ``diagnose``: say what goes wrong with a model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def diagnose(
             metavar="HTML", help="Write a page with a picture as well.", show_default=False
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="SEED", help="Of the rows that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="SEED", help="Seed of the choice of rows.")] = 0,
     target: options.Target = None,
     drop: options.Drop = None,
     header: options.Header = None,

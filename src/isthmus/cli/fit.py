@@ -1,4 +1,4 @@
-"""The verb that learns: fit."""
+"""The verb ``fit``: train a model on a file."""
 
 from __future__ import annotations
 

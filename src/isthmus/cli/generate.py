@@ -1,4 +1,4 @@
-"""The verb that makes new samples: sample."""
+"""The verb ``sample``: draw new samples from a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that show: info and demo."""
+"""The verbs ``info`` and ``demo``: show what a file holds, and run the example."""
 
 from __future__ import annotations
 

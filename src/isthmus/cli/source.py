@@ -1,4 +1,4 @@
-"""From the words of the command line to a fitted model and data that fit it."""
+"""What the verbs read: the fitted model, and data files that go with it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Moment:
     Parameters
     ----------
     first, last : str
-        Of the fit, ISO 8601.
+        The first and the last date of the fit, ISO 8601.
     zone : str or None
         Time zone of the column.
     elapsed, day, week : bool

@@ -84,8 +84,8 @@ def check_times(column: Column, field: Moment) -> None:
     if field.elapsed and len(known) and 2 * field.outside(known).sum() > len(known):
         warnings.warn(
             f"most dates in column {column.name!r} lie outside the {field.first} to {field.last} "
-            "of the fit, and every such row is odd for that; to judge rows by the rest, drop the "
-            "column or replace it by an age",
+            "of the fit, and every such row is unusual for that; to judge rows by the rest, drop "
+            "the column or replace it by an age",
             UserWarning,
             stacklevel=4,
         )

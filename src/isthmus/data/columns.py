@@ -79,7 +79,15 @@ class Column:
             raise self.misfit(kind, repr(error.args[0])) from None
 
     def misfit(self, kind: str, what: str) -> InvalidInputError:
-        """Return the error for a column that is not of the kind that is needed."""
+        """Return the error for a column that is not of the kind that is needed.
+
+        Parameters
+        ----------
+        kind : str
+            The kind that is needed.
+        what : str
+            What the column holds instead, in words.
+        """
         return InvalidInputError(
             f"X: expected {_NEEDS[kind]} in column {self.name!r}, as in the fit; got {what}; "
             "convert the column"

@@ -44,6 +44,13 @@ class ConditionEncoder:
     def encode(self, y: Any, n_samples: int) -> NDArray[np.float32]:
         """Return y as numbers (n_samples, dim).
 
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, amounts)
+            The conditions.
+        n_samples : int
+            How many there must be.
+
         Raises
         ------
         InvalidInputError
@@ -89,6 +96,13 @@ class ConditionEncoder:
 
 def fit_condition(y: Any, n_samples: int) -> ConditionEncoder:
     """Look at y: text, booleans and whole numbers are classes, fractions are amounts.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, amounts)
+        The conditions of the fit.
+    n_samples : int
+        How many there must be.
 
     Raises
     ------

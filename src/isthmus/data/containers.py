@@ -1,4 +1,4 @@
-"""Type in, type out: numpy, pandas, polars and torch at the door; numpy arrays inside."""
+"""Containers of data: numpy, pandas, polars and torch in, numpy inside, and back as they came."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class KeptRows:
     Parameters
     ----------
     numbers : ndarray of int64, of shape (kept,)
-        Of the rows, in ascending order.
+        The numbers of the rows, in ascending order.
     rows : ndarray of shape (kept, *sample_shape)
         The rows, at most 1024, or fewer where they are large.
     """
@@ -37,7 +37,17 @@ class KeptRows:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, start: int) -> Self:
-        """Choose from the rows (n, *sample_shape), the first of which has the number `start`."""
+        """Choose from the rows (n, *sample_shape), the first of which has the number `start`.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        start : int
+            The number of the first row among all data.
+        """
         chosen = _least(np.arange(start, start + len(array)), schema.n_values)
         return cls(chosen + start, array[chosen])  # indexed by numbers: a copy
 
@@ -80,7 +90,7 @@ class Digest:
     n_rows : int
         Rows in all.
     shape : tuple of int
-        Of a row.
+        The shape of a row.
     """
 
     start: int
@@ -92,7 +102,17 @@ class Digest:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, start: int) -> Self:
-        """Look at the rows (n, *sample_shape), the first of which has the number `start`."""
+        """Return the digest of rows (n, *sample_shape), the first of which has the number `start`.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        start : int
+            The number of the first row among all data.
+        """
         per = _per_segment(schema.sample_shape)
         first = min(-start % per, len(array))
         whole = first + (len(array) - first) // per * per
@@ -103,7 +123,7 @@ class Digest:
         return cls(start, head, b"".join(hashes), tail, len(array), schema.sample_shape)
 
     def merge(self, other: Digest) -> Digest:
-        """Return that of these rows and those of `other`, which come next."""
+        """Return the digest of these rows and those of `other`, which come next."""
         per = _per_segment(self.shape)
         n_rows = self.n_rows + other.n_rows
         if self.n_rows <= -self.start % per:  # no segment has begun: all of it is head

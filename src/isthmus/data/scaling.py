@@ -75,7 +75,15 @@ class Scaler:
         return scaled
 
     def backward(self, array: NDArray[np.float32], schema: Schema) -> NDArray[np.float32]:
-        """Return data (n, *sample_shape) in their own units from scaled data, channels first."""
+        """Return data (n, *sample_shape) in their own units from scaled data, channels first.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *module_shape), float32
+            Scaled data, channels first.
+        schema : Schema
+            The form of a sample.
+        """
         if not self.is_identity:
             shift, scale = self._broadcast(schema)
             array = (array * scale + shift).astype(np.float32)

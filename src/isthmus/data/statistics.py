@@ -56,7 +56,15 @@ class Extremes:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Return the extremes of the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        """
         low = _over_rows(np.minimum, array).astype(np.float64)
         high = _over_rows(np.maximum, array).astype(np.float64)
         missing = np.zeros(schema.sample_shape, dtype=np.int64)
@@ -69,7 +77,7 @@ class Extremes:
         return cls(low, high, missing)
 
     def merge(self, other: Extremes) -> Extremes:
-        """Return those of the rows of both."""
+        """Return the extremes of the rows of both."""
         return Extremes(
             np.fmin(self.low, other.low),
             np.fmax(self.high, other.high),
@@ -108,7 +116,15 @@ class Whole:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Return what holds of the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        """
         width = schema.module_shape[0]
         if array.dtype.kind in "biu":
             return cls(np.ones(width, dtype=bool), np.ones(width, dtype=bool))
@@ -118,7 +134,7 @@ class Whole:
         return cls(exact, exact | _all_whole(array, schema, ~exact, np.dtype(np.float32)))
 
     def merge(self, other: Whole) -> Whole:
-        """Return that of the rows of both."""
+        """Return what holds of the rows of both."""
         return Whole(self.exact & other.exact, self.rounded & other.rounded)
 
 
@@ -163,7 +179,17 @@ class Moments:
     def of(
         cls, array: NDArray[Any], schema: Schema, columns: NDArray[np.bool_] | None = None
     ) -> Moments:
-        """Look at the rows (n, *sample_shape), in all columns or some."""
+        """Return the moments of the rows (n, *sample_shape), in all columns or some.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        columns : ndarray of bool, of shape (columns,), optional
+            The columns to look at; all when absent.
+        """
         width = schema.module_shape[0] if columns is None else int(columns.sum())
         moments = Moments(np.zeros(width), np.zeros(width), np.zeros(width))
         for flat in flat_parts(array, schema):
@@ -180,7 +206,7 @@ class Moments:
         return deviation
 
     def merge(self, other: Moments) -> Moments:
-        """Return those of the rows of both."""
+        """Return the moments of the rows of both."""
         count, n = self.count, other.count
         total = np.maximum(count + n, 1)
         delta = other.mean - self.mean
@@ -217,7 +243,17 @@ class Levels:
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema, most: int) -> Self:
-        """Look at the rows (n, *sample_shape)."""
+        """Return the levels of the rows (n, *sample_shape).
+
+        Parameters
+        ----------
+        array : ndarray of shape (n, *sample_shape)
+            The rows.
+        schema : Schema
+            The form of a sample.
+        most : int
+            How many levels a column may have.
+        """
         if array.dtype in (np.uint8, np.bool_):
             return cls([v if len(v) <= most else None for v in _of_bytes(array, schema)], most)
         seen: list[NDArray[np.float64] | None] = [np.empty(0)] * schema.module_shape[0]
@@ -229,7 +265,7 @@ class Levels:
         return cls(seen, most)
 
     def merge(self, other: Levels) -> Levels:
-        """Return those of the rows of both."""
+        """Return the levels of the rows of both."""
         most = min(self.most, other.most)
         pairs = zip(self.seen, other.seen, strict=True)
         return Levels(

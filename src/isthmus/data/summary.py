@@ -1,4 +1,4 @@
-"""What is decided from data is decided from a summary of them, in memory and streamed alike."""
+"""Statistics of the rows of a fit, from which every "auto" is decided; made in parts and merged."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class ClassifierFeatures:
     max_epochs : int, default=10
         Passes over the training rows.
     random_state : int, RandomState or None, default=None
-        Of the weights, the order of rows and the rows held out.
+        The seed of the weights, the order of rows and the rows held out.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a code is worth: to a linear classifier, and how much of it is in use."""
+"""Measures of a code: PCA as its control, linear classifiers on it, active and dead units."""
 
 from __future__ import annotations
 

@@ -28,12 +28,13 @@ class DetectionMetrics:
     rows, anomalies, alarms : int
         Rows that have a label and a score; how many are anomalies; how many raised an alarm.
     auroc : float
-        Probability that an anomaly is odder than a normal row; 0.5 is chance. NaN where all rows
-        are of one kind.
+        Probability that an anomaly is more unusual than a normal row; 0.5 is chance. NaN where all
+        rows are of one kind.
     average_precision : float
         Area under the curve of precision over recall; the share of anomalies is chance.
     precision, recall, f1 : float
-        Of the alarms; NaN where they are undefined: no alarms, no anomalies.
+        How many alarms are anomalies, how many anomalies are alarms, and the harmonic mean of both;
+        NaN where undefined: no alarms, no anomalies.
     false_alarm_rate : float
         Share of the normal rows that raised an alarm; NaN without normal rows.
     """

@@ -121,7 +121,7 @@ def diagnose(
     y_train : array-like, optional
         The conditions of `X_train`, for conditional models.
     random_state : int, RandomState or None, default=0
-        Of the rows that are drawn and of the shuffled ones.
+        The seed of the choice of rows and of the shuffling.
 
     Returns
     -------

@@ -106,7 +106,8 @@ def kernel_distance(
     block_size : int, default=1000
         Rows of a block, at least 2; fewer where there are fewer. Rows left over are not used.
     random_state : int, default=0
-        Of the shuffling: rows are often sorted by something.
+        The seed of the shuffling, which comes before the division into blocks: rows are often
+        sorted by something.
 
     Returns
     -------

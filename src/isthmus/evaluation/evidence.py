@@ -32,10 +32,11 @@ class Evidence:
     values, latent_dim : int
         Values in a sample, and numbers in a code.
     error, train_error, shuffled_error : float
-        Of `X`; of ``X_train``; and of rows of which each value comes from another row of `X`.
+        The reconstruction error of `X`; of ``X_train``; and of rows of which each value comes from
+        another row of `X`.
     pca_error, error_beside_pca : float
-        Of PCA with ``pca_codes`` components, fitted on ``X_train`` or on half of `X`; and the
-        model's on the same rows. NaN where PCA would be exact.
+        The reconstruction error of PCA with ``pca_codes`` components, fitted on ``X_train`` or on
+        half of `X`; and the model's on the same rows. NaN where PCA would be exact.
     pca_codes : int
         The numbers in a code; of one with a posterior those that are in use.
     jacobian_trace : float
@@ -43,8 +44,8 @@ class Evidence:
     nearest, in_code, random, disorder : float
         See `isthmus.evaluation.probes.Neighbours`; of the training rows if they were given.
     row_error, between_error, between_distance : float
-        Of the same rows; of rows halfway between each and its nearest row; and the squared distance
-        of those from the nearest row.
+        The reconstruction error of the same rows; that of rows halfway between each and its nearest
+        row; and the squared distance of those from the nearest row.
     variance_per_code, active_share : ndarray of shape (latent_dim,)
         Variance; and share of rows for which a code is not 0.
     divergence, divergence_per_code, information_per_code : float, ndarray of shape (latent_dim,)

@@ -98,7 +98,7 @@ def log_likelihood(
         Bytes of tensors at a time, without the model and the data. What one code needs is measured
         in a trial run. What a kernel allocates for itself is not counted.
     random_state : int, RandomState or None, default=0
-        Of the draws. Each row has its own, by its place in `X`; they do not depend on
+        The seed of the draws. Each row has its own, by its place in `X`; they do not depend on
         `max_memory`.
 
     Returns

@@ -74,7 +74,13 @@ def measure(
     y_train: Any = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> Evidence:
-    """Measure what `isthmus.diagnose` judges from; see there for the parameters."""
+    """Measure what `isthmus.diagnose` judges from; see there for the parameters.
+
+    Parameters
+    ----------
+    estimator, X, y, X_train, y_train, random_state
+        As in `isthmus.diagnose`.
+    """
     rng = np.random.default_rng(draw_seed(random_state))
     model = _Model(estimator)
     values = estimator.schema_.n_values

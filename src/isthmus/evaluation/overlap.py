@@ -146,7 +146,15 @@ def density_coverage(samples: Any, reference: Any, *, n_neighbors: int = 5) -> D
 
 
 def overlap(samples: Any, reference: Any) -> tuple[PrecisionRecall, DensityCoverage]:
-    """Return `precision_recall` and `density_coverage` from the same distances."""
+    """Return `precision_recall` and `density_coverage` from the same distances.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n, d)
+        The samples to be judged.
+    reference : array-like of shape (m, d)
+        Real rows.
+    """
     return _overlap(*_pair(samples, reference, 5), k=3, k_density=5)
 
 

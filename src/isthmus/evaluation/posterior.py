@@ -1,4 +1,4 @@
-"""What the codes of all rows together are: how much they tell, and how near they are to p(z)."""
+"""Measures of the aggregate posterior: mutual information, and its distance from the prior."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mutual_information(
     n_draws : int, default=1
         Codes drawn for each row. The time is of the order of n_draws · n².
     random_state : int, RandomState or None, default=0
-        Of the draws.
+        The seed of the draws.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def aggregate_posterior_mmd(
     y : array-like, optional
         The condition, for conditional models.
     random_state : int, RandomState or None, default=0
-        Of the order and the draws.
+        The seed of the order and the draws.
 
     Returns
     -------

@@ -46,7 +46,15 @@ _TINY = 1e-30
 
 
 def features(likelihood: Likelihood, x: Tensor) -> Tensor:
-    """Return what the encoder sees of `x`, one-hot where there are classes, NaN where missing."""
+    """Return what the encoder sees of `x`, one-hot where there are classes, NaN where missing.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        The likelihood of the module, which says what are classes.
+    x : Tensor of shape (n, channels, ...)
+        Scaled rows, NaN where missing.
+    """
     seen = likelihood.features(x)
     missing = torch.isnan(x)
     if not missing.any():
@@ -60,7 +68,7 @@ def expected_features(likelihood: Likelihood, parameters: Tensor) -> Tensor:
     Parameters
     ----------
     likelihood : Likelihood
-        Of the module.
+        The likelihood of the module.
     parameters : Tensor of shape (n, parameter channels, ...)
         The decoder's output.
     """
@@ -116,7 +124,7 @@ def jacobian_trace(
     deviation : Tensor of shape (channels, ...)
         Standard deviation of each value.
     generator : torch.Generator
-        Of the probes, on the CPU.
+        The source of the random probes, on the CPU.
 
     Returns
     -------
@@ -342,6 +350,17 @@ def between(
 
     Where values are classes, or 0 and 1 alone, nothing lies between two: each is taken from either
     row by chance.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        The likelihood of the module, which says what are classes.
+    x : Tensor of shape (n, channels, ...)
+        Scaled rows.
+    index : ndarray of int, of shape (n,)
+        The other row of each.
+    generator : torch.Generator
+        What chooses where nothing lies between two.
     """
     other = x[torch.from_numpy(index)]
     chosen = torch.where(torch.rand(x.shape, generator=generator) < 0.5, x, other)

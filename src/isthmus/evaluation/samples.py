@@ -1,4 +1,4 @@
-"""How good samples of a model are: how near to real ones, and how much of them they reach."""
+"""How good the samples of a model are: how near to real rows, and how many kinds they cover."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def sample_quality(
         the order of its square. Both kinds get the same number, because every one of these measures
         depends on it.
     random_state : int, RandomState or None, default=0
-        Of the halves, the rows, the blocks and the classifier.
+        The seed of the halves, the rows, the blocks and the classifier.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Manifold Parzen windows: a density of flat local Gaussians, the non-parametric peer."""
+"""Manifold Parzen windows: a density of flat local Gaussians, to compare an autoencoder with."""
 
 from __future__ import annotations
 

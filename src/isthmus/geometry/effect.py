@@ -64,7 +64,7 @@ class ConceptEffect(NamedTuple):
     controls : EffectCurves
         Arrays of shape (n_controls, n_strengths).
     rising : ndarray of shape (n_samples,), float64
-        Of each sample, the share of neighbouring strengths between which its score rises.
+        The share of neighbouring strengths between which the score of a sample rises.
     """
 
     strengths: Rows
@@ -100,7 +100,17 @@ def measure_effect(
     n_controls: int,
     random_state: int | np.random.RandomState | None,
 ) -> ConceptEffect:
-    """Measure an edit; see `ConceptDirection.effect` for the parameters."""
+    """Measure an edit; see `ConceptDirection.effect` for the parameters.
+
+    Parameters
+    ----------
+    estimator : estimator of the family
+        Fitted.
+    vector : ndarray of shape (latent_dim,)
+        The direction in the code; a strength is a multiple of it.
+    X, strengths, y, probe, rest, n_controls, random_state
+        As in `ConceptDirection.effect`.
+    """
     check_count("n_controls", n_controls)
     steps = _steps(strengths)
     judge, label = _judge(probe), None if rest is None else _labeller(rest)

@@ -182,7 +182,7 @@ class Embedding:
     points : ndarray of shape (n, dimensions), float32
         The map; of a code of more than two numbers, the code itself.
     labels : ndarray of shape (n,) or None
-        Of the same rows.
+        The labels of the rows, when given.
     trustworthiness, continuity : float
         See the functions of those names; of the data against `points`.
     rows : ndarray of shape (n,)
@@ -228,8 +228,8 @@ def compare_embeddings(
     n_neighbors : int, default=10
         Size of the neighbourhoods of the two measures.
     max_rows : int, default=2000
-        Of more rows than this, so many are drawn without replacement, once for all maps: all
-        distances are needed, and their number grows with the square.
+        The most rows that are mapped. Of more, so many are drawn without replacement, once for all
+        maps: all distances are needed, and their number grows with the square.
     random_state : int, RandomState or None
         For that draw and for the methods.
 

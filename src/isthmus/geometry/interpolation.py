@@ -34,7 +34,7 @@ class Interpolation(NamedTuple):
     samples : ndarray of shape (n_steps, *sample_shape), float32
         The codes decoded, in the data's units, channels last.
     length : float
-        Of the decoded curve, in the data's units.
+        The length of the decoded curve, in the data's units.
     """
 
     codes: NDArray[np.float32]

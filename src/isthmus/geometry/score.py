@@ -1,4 +1,4 @@
-"""The score view: what a denoising autoencoder knows of the gradient of log p."""
+"""The score ∇ log p(x), as a denoising autoencoder estimates it, and steps along it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimators: one named family a file, each a row of choices from `isthmus.nn`."""
+"""The estimators: a family a file, each a choice among the parts of `isthmus.nn`."""
 
 from isthmus.models.adversarial import AdversarialAutoencoder
 from isthmus.models.autoencoder import Autoencoder

@@ -15,7 +15,7 @@ from isthmus.training import Warmup, adversarial
 
 __all__ = ["WARMUP", "AdversarialAutoencoder"]
 
-WARMUP = 10  # epochs in which a game begins: its critics have learned nothing yet
+WARMUP = 10  # epochs of warm-up: at first the critics have learned nothing
 
 
 def matched_code(prior: str, activation: str) -> Spec:
@@ -26,7 +26,7 @@ def matched_code(prior: str, activation: str) -> Spec:
     prior : {"normal", "uniform"}
         Which.
     activation : str
-        Of the code; "auto" is one whose range is the prior's.
+        The activation of the code; "auto" is one whose range is the prior's.
     """
     uniform = prior == "uniform"
     if activation == "auto":
@@ -48,8 +48,8 @@ class AdversarialAutoencoder(BaseAutoencoder):
         λ, in nats: how much the distribution of the codes counts beside the reconstruction. It
         rises from 0 in the first 10 epochs. Early stopping goes by the reconstruction alone.
     gradient_weight : float, default=1.0
-        Of the slope of D, squared, on draws of the prior: without it the codes chase the critic in
-        a cluster and never spread (Mescheder et al. 2018).
+        The coefficient of the squared slope of D on draws of the prior: without it the codes chase
+        the critic in a cluster and never spread (Mescheder et al. 2018).
     prior : {"normal", "uniform"}, default="normal"
         p(z): N(0, I), or uniform in (−1, 1) in each number, with tanh units.
     conditional : bool, default=False

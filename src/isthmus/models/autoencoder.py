@@ -25,10 +25,11 @@ class Autoencoder(BaseAutoencoder):
         "auto" is two layers of a width that fits the sample, 64 to 512, and for recurrent networks
         one of 64.
     activation : str, default="relu"
-        Of the hidden layers, but for recurrent ones, which have their own; "identity", "relu",
-        "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh" or "sigmoid".
+        The activation of the hidden layers, but for recurrent ones, which have their own;
+        "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh" or
+        "sigmoid".
     latent_activation : str or "auto", default="auto"
-        Of the code; "auto" is "identity" here.
+        The activation of the code; "auto" is "identity" here.
     normalization : {"batch", "layer"} or None, default=None
         Before each activation.
     dropout : float, default=0.0
@@ -41,7 +42,8 @@ class Autoencoder(BaseAutoencoder):
         modules is used as it is: the encoder gets (n, channels, …) and gives (n, latent_dim), the
         decoder the reverse.
     channels : tuple of int or "auto", default="auto"
-        Of a convolutional encoder, one entry each halving.
+        The channels of a convolutional encoder, one entry each time that it halves the resolution;
+        the decoder has them in reverse.
     layout : {"auto", "table", "signal", "image"}, default="auto"
         Whether three axes are (n, length, channels) or (n, height, width).
     latent : str, (str, dict) or Latent, default="auto"
@@ -76,13 +78,13 @@ class Autoencoder(BaseAutoencoder):
     batch_size : int or "auto", default="auto"
         Rows a step; "auto" is about a two-hundredth of the rows, 32 to 1024.
     learning_rate : float, default=1e-3
-        Of the optimiser.
+        The step size of the optimiser at the start.
     learning_rate_schedule : {"constant", "cosine", "plateau"}, default="cosine"
         "cosine" falls to 0 over `max_epochs`; "plateau" falls when the loss no longer does.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
         Kingma & Ba 2015; Loshchilov & Hutter 2019; momentum of 0.9.
     weight_decay : float, default=0.0
-        Of weights, not of biases.
+        The decay of the weights, not of the biases.
     gradient_clip : float or None, default=None
         Largest norm of the whole gradient.
     early_stopping : bool, default=True

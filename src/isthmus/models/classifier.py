@@ -49,7 +49,8 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
     early_stopping : bool, default=False
         Whether to hold labelled rows out and to stop by them; few labels are better all used.
     max_epochs, batch_size, learning_rate, ...
-        Of the fine-tuning, see `Autoencoder`; the pretraining has the autoencoder's own.
+        The settings of the fine-tuning, as in `Autoencoder`; the pretraining has the autoencoder's
+        own.
 
     Attributes
     ----------

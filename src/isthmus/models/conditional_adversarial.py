@@ -47,8 +47,8 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
         μ, in nats: how much it counts that what is decoded looks like data of its condition. Both
         weights rise from 0 in the first 10 epochs; early stopping goes by the reconstruction alone.
     gradient_weight : float, default=0.1
-        Of the slope of E, squared, at the data: more is steadier, and less like the data
-        (Mescheder et al. 2018). That of D is as in `AdversarialAutoencoder`.
+        The coefficient of the squared slope of E at the data: more is steadier, and less like the
+        data (Mescheder et al. 2018). That of D is as in `AdversarialAutoencoder`.
     prior : {"uniform", "normal"}, default="uniform"
         p(z): uniform in (−1, 1) in each number, with tanh units, as in the paper; or N(0, I).
     critic_hidden_layer_sizes : tuple of int, default=(256, 256)

@@ -39,8 +39,8 @@ class DiscreteVariationalAutoencoder(IndexedAutoencoder):
     code : {"categorical", "bernoulli"}, default="categorical"
         Variables of n_classes classes, one-hot side by side, or bits.
     n_classes : int or "auto", default="auto"
-        Of "categorical": latent_dim is a multiple of it. "auto" is 4, or the largest divisor of
-        latent_dim below that, or latent_dim itself if there is none.
+        Classes of each variable of a "categorical" code: latent_dim is a multiple of it. "auto" is
+        4, or the largest divisor of latent_dim below that, or latent_dim itself if there is none.
     temperature : float, default=0.5
         τ after its annealing, above 0.
     temperature_start : float, default=1.0

@@ -38,7 +38,8 @@ class GenerativeAdversarialNetwork(BaseAutoencoder):
     Parameters
     ----------
     gradient_weight : float, default=0.1
-        Of ½‖∂D/∂x‖² at the data: more is steadier, less is sharper (Mescheder et al. 2018).
+        The coefficient of ½‖∂D/∂x‖² at the data: more is steadier, less is sharper (Mescheder et
+        al. 2018).
     conditional : bool, default=False
         Whether `y` is given to decoder and critic (Mirza & Osindero 2014), and not to the encoder:
         `transform` needs no y. Text, booleans and whole numbers are classes, fractions are amounts.

@@ -37,7 +37,7 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
     n_groups : int, default=1
         Groups of "miwae" and "piwae".
     elbo_weight : float, default=0.5
-        Of the evidence lower bound in "ciwae".
+        The weight of the evidence lower bound in "ciwae".
     beta : 1.0
     beta_warmup : int, default=0
         A bound that is not a sum has no coefficient: β stays 1.

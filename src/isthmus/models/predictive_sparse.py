@@ -40,14 +40,14 @@ class PredictiveSparseDecomposition(BaseAutoencoder):
     prediction_weight : float, default=1.0
         α.
     inference_steps : int, default=10
-        Of FISTA while training.
+        Steps of FISTA while training.
     latent_dim : int or "auto", default="auto"
         Atoms; "auto" is twice the values of a sample, at most 256.
     likelihood : {"auto", "gaussian"}, default="auto"
         The squared error. Data in [0, 1] and bytes, divided by 255, are not standardised; all other
         columns are.
     latent_activation : {"auto", "tanh"}, default="auto"
-        Of the predictor.
+        The activation of the predictor.
     hidden_layer_sizes : tuple of int, default=()
         The predictor has one layer: it must be empty. `normalization`, `dropout` and `tied_weights`
         must stay at their defaults too.

@@ -31,7 +31,7 @@ class RecirculationAutoencoder(BaseAutoencoder):
     regression : float, default=0.75
         λ: how much of the old activity stays in the new one, from 0 to below 1.
     learning_rate : float, default=1e-2
-        Of the optimiser.
+        The step size of the optimiser at the start.
     likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
         Logistic or linear visible units. "auto" is Bernoulli for binary data, bytes and data in
         [0, 1], and Gaussian, standardised, for all others.

@@ -37,16 +37,16 @@ class SparseAutoencoder(BaseAutoencoder):
     target_activity : float, default=0.05
         ρ of "kl".
     k : int or "auto", default="auto"
-        Of "topk"; "auto" is a tenth of the code.
+        For "topk": units that are active for each sample; "auto" is a tenth of the code.
     k_start : int, "auto" or None, default="auto"
-        Of "topk": units that are active in the first epoch. Their number falls in a straight line
+        For "topk": units that are active in the first epoch. Their number falls in a straight line
         to k, so that all units learn before few are chosen. "auto" is 4k, at most half of the code
         and at least k; None begins with k.
     k_annealing : int or "auto", default="auto"
         Epochs of that schedule; "auto" is half of `max_epochs`, as in the paper. Early stopping
         waits for them. Each call of `partial_fit` is one epoch.
     alpha : float, default=1.0
-        Of "topk": the code of a trained model keeps round(αk) units; at least 1. A little more
+        For "topk": the code of a trained model keeps round(αk) units; at least 1. A little more
         than 1 can help a classifier on the codes. Training and its held-out loss use k.
     latent_dim : int or "auto", default="auto"
         "auto" is twice the values of a sample, at most 1024.

@@ -60,9 +60,9 @@ class StackedAutoencoder(BaseAutoencoder):
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Units of the layers before the code; with `latent_dim` last they are the layers.
     activation : str, default="sigmoid"
-        Of the hidden layers.
+        The activation of the hidden layers.
     latent_activation : str or "auto", default="auto"
-        Of the code; "auto" is `activation`. Hinton & Salakhutdinov's is "identity".
+        The activation of the code; "auto" is `activation`. Hinton & Salakhutdinov's is "identity".
     tied_weights : bool, default=False
         Whether the deep decoder keeps the encoder's weights, transposed, while fine-tuning.
     latent_dim, max_epochs, ...

@@ -30,7 +30,7 @@ from isthmus.training import History, draw_seed
 
 __all__ = ["DeepSVDD"]
 
-_AUTO_CONTAMINATION = 0.01  # the training rows are normal: few of them are to be called odd
+_AUTO_CONTAMINATION = 0.01  # the training rows are normal: few of them are to be called unusual
 _NEAREST_TO_ZERO = 0.1  # of the codes' root mean square: what an entry of c has at least
 _COLLAPSED = 1e-3  # of ‖c‖: codes that spread less than this tell nothing apart
 _PROBES = 256
@@ -72,19 +72,20 @@ class DeepSVDD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, 
     ----------
     latent_dim, hidden_layer_sizes, activation, normalization, channels, layout, likelihood, \
 scaling, missing
-        Of the encoder and its pretraining, see `Autoencoder`. Activations that are bounded are
-        refused. With ``missing="ignore"`` the encoder sees 0 where a value is missing: a row of
-        nothing but missing values lies at ‖c‖² from the centre.
+        The settings of the encoder and of its pretraining, as in `Autoencoder`. Activations that
+        are bounded are refused. With ``missing="ignore"`` the encoder sees 0 where a value is
+        missing: a row of nothing but missing values lies at ‖c‖² from the centre.
     network : {"auto", "dense", "convolutional"}, default="auto"
         "auto" is convolutional for signals and images and dense for tables.
     pretraining_epochs : int or "auto", default="auto"
-        Of the autoencoder; "auto" as `max_epochs`, and 0 starts from random weights.
+        Epochs in which the autoencoder is trained; "auto" as `max_epochs`, and 0 starts from random
+        weights.
     contamination : float or "auto", default="auto"
         Share of the training rows that lie beyond the threshold, up to 0.5; "auto" is 0.01.
     max_epochs, batch_size, learning_rate, ...
-        Of both phases, see `Autoencoder`.
+        The settings of both phases, as in `Autoencoder`.
     weight_decay : float, default=1e-6
-        Of the second phase.
+        The decay of the weights in the second phase.
 
     Attributes
     ----------
@@ -100,7 +101,7 @@ scaling, missing
     module_ : isthmus.nn.OneClassModule
         Encoder and centre.
     history_, n_iter_, fit_seconds_, outcome_
-        Of the second phase, see `Autoencoder`.
+        The course of the second phase, see `Autoencoder`.
 
     Warns
     -----
@@ -258,7 +259,8 @@ scaling, missing
         module = self.module_
         assert isinstance(module, OneClassModule)
         distances = inference.map_rows(module, lambda rows, _: module.distances(rows), x, None)
-        # Where the encoder overflows a row is as far off as can be: NaN would be beyond no line.
+        # Where the encoder overflows a row is as far off as can be: NaN would be beyond no
+        # threshold.
         far = np.nan_to_num(distances.astype(np.float64), nan=_FARTHEST, posinf=_FARTHEST)
         return -far  # as scikit-learn wants scores
 

@@ -42,7 +42,8 @@ class VAEGAN(BaseAutoencoder):
     realism_weight : float, default=5.0
         λ, in nats.
     gradient_weight : float, default=0.1
-        Of ½‖∂D/∂x‖² at the data: more is steadier, less is sharper (Mescheder et al. 2018).
+        The coefficient of ½‖∂D/∂x‖² at the data: more is steadier, less is sharper (Mescheder et
+        al. 2018).
     conditional : bool, default=False
         Whether `y` is given to encoder, decoder and critic. Text, booleans and whole numbers are
         classes, fractions are amounts.

@@ -64,7 +64,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         p(z): N(0, I), or one that is learned: a mixture of Gaussians, the mean of the posteriors
         of learned pseudo-inputs (Tomczak & Welling 2018), or a normalising flow.
     n_components : int or "auto", default="auto"
-        Of "mixture" (10) and "vamp" (100).
+        Components of the prior if that is "mixture" or "vamp"; "auto" is 10 and 100.
     conditional : bool, default=False
         Whether `y` is given to encoder and decoder: p(x|z, y) (Sohn et al. 2015). Text, booleans
         and whole numbers are classes, fractions are amounts.

@@ -51,7 +51,8 @@ class VectorQuantizedAutoencoder(IndexedAutoencoder):
         Numbers in a slot of "vq": latent_dim is a multiple of it. "auto" is 4, or the largest
         divisor of latent_dim below that. With "fsq" it is the number of levels.
     levels : tuple of int, default=(8, 6, 5)
-        Of "fsq": how many each number of a slot has; the product is the number of codewords.
+        For "fsq": how many levels each number of a slot has; the product is the number of
+        codewords.
     commitment : float, default=0.25
         β, of "vq".
     decay : float, default=0.9

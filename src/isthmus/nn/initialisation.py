@@ -88,7 +88,15 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Drop values of `x` (any shape) while training; return it as it is otherwise."""
+        """Drop values of `x` (any shape) while training; return it as it is otherwise.
+
+        Parameters
+        ----------
+        x : Tensor of any shape
+            The values.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         if not self.training:
             return x
         keep = 1 - self.p

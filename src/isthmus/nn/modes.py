@@ -1,4 +1,4 @@
-"""Evaluation mode for a while, part by part; and full precision after autocast."""
+"""Evaluation mode for the length of a block, and full precision for what autocast has computed."""
 
 from __future__ import annotations
 

@@ -62,7 +62,17 @@ class Noise(torch.Generator):
         return self
 
     def rows(self, start: int, count: int, total: int) -> Self:
-        """Say which rows of the whole batch the next draws are for; return this generator."""
+        """Say which rows of the whole batch the next draws are for; return this generator.
+
+        Parameters
+        ----------
+        start : int
+            The place of the first of them in the batch.
+        count : int
+            How many they are.
+        total : int
+            Rows of the whole batch.
+        """
         self.start, self.count, self.total = start, count, total
         return self
 
@@ -96,15 +106,41 @@ def normal_like(like: Tensor, generator: torch.Generator | None, scale: float = 
 
 
 def uniform_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw from [0, 1) in the shape of `like` (n, …); see `normal_like`."""
+    """Draw from [0, 1) in the shape of `like` (n, …); see `normal_like`.
+
+    Parameters
+    ----------
+    like : Tensor of shape (n, ...)
+        Whose shape, dtype and device are taken.
+    generator : torch.Generator or None
+        A `Noise` draws for the whole batch and gives these rows.
+    """
     return _draw(like, "uniform_", generator)
 
 
 def bernoulli_like(like: Tensor, generator: torch.Generator | None, p: float = 0.5) -> Tensor:
-    """Draw 1 with probability `p` and else 0 in the shape of `like` (n, …); see `normal_like`."""
+    """Draw 1 with probability `p` and else 0 in the shape of `like` (n, …); see `normal_like`.
+
+    Parameters
+    ----------
+    like : Tensor of shape (n, ...)
+        Whose shape, dtype and device are taken.
+    generator : torch.Generator or None
+        A `Noise` draws for the whole batch and gives these rows.
+    p : float, default=0.5
+        The probability of 1.
+    """
     return _draw(like, "bernoulli_", generator, p)
 
 
 def exponential_like(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw from the exponential distribution of rate 1, shaped as `like`; see `normal_like`."""
+    """Draw from the exponential distribution of rate 1, shaped as `like`; see `normal_like`.
+
+    Parameters
+    ----------
+    like : Tensor of shape (n, ...)
+        Whose shape, dtype and device are taken.
+    generator : torch.Generator or None
+        A `Noise` draws for the whole batch and gives these rows.
+    """
     return _draw(like, "exponential_", generator)

@@ -35,7 +35,7 @@ def show_heat_map(
     title: str | None = None,
     ax: Any = None,
 ) -> Figure:
-    """Draw images, what was expected of them, and where they are odd, below one another.
+    """Draw images, what was expected of them, and where they are unusual, below one another.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def show_heat_map(
     >>> images = np.zeros((2, 8, 8))
     >>> figure = show_heat_map(images, np.eye(8)[None].repeat(2, axis=0))
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    ['image', 'odd here']
+    ['image', 'unusual here']
     """
     check_count("n_images", n_images)
     stack = as_images(images, None, "images")
@@ -93,7 +93,7 @@ def show_heat_map(
         rows["expected"] = list(shades(repaired[:n_images], limits))
     full = float(maps.max()) if limit is None else float(limit)
     share = np.clip(maps / full, 0, 1) if full > 0 else np.zeros_like(maps)
-    rows["odd here"] = [_glow(image, heat) for image, heat in zip(shown, share, strict=True)]
+    rows["unusual here"] = [_glow(image, heat) for image, heat in zip(shown, share, strict=True)]
     mosaic = join(list(rows.values()))
     figure, axes = _show(mosaic, ax, title, left=max(map(_text_width, rows)) + 0.1)
     axes.set_yticks(mosaic.row_middles, list(rows), color=INK, fontsize=TEXT_SIZE, parse_math=False)
@@ -178,7 +178,7 @@ def score_histogram(
         )
     if threshold is not None:
         axes.axvline(threshold, color=INK, linestyle="--", linewidth=1.4, label="threshold")
-    tidy(axes, title=title, xlabel="score (lower is odder)", ylabel="density")
+    tidy(axes, title=title, xlabel="score (lower is more unusual)", ylabel="density")
     if len(groups) > 1 or threshold is not None or axes.get_legend_handles_labels()[1] != [*groups]:
         # Few scores are low. To look for the best place takes matplotlib seconds, and a warning.
         axes.legend(frameon=False, fontsize=SMALL_SIZE, labelcolor=INK, loc="upper left")
@@ -230,7 +230,7 @@ def worst_cases(
     title: str | None = None,
     ax: Any = None,
 ) -> Figure:
-    """Draw the oddest images, the oddest first.
+    """Draw the most unusual images, the most unusual first.
 
     Parameters
     ----------

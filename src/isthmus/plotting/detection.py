@@ -30,22 +30,24 @@ def p_value_stream(
 ) -> Figure:
     """Draw the p-values of a stream in the order of its rows, and their mean block by block.
 
-    While nothing changes, p-values are spread evenly from 0 to 1 and their mean is ½. Single odd
-    rows are points at the bottom; a model that no longer fits shows as a mean that leaves ½.
+    While nothing changes, p-values are spread evenly from 0 to 1 and their mean is ½. Single
+    unusual rows are points at the bottom; a model that no longer fits shows as a mean that leaves
+    ½.
 
     Parameters
     ----------
     p_values : array-like of shape (n,)
         As `AnomalyDetector.p_values` gives them; NaN is left out.
     blocks : sequence of Block, optional
-        Of `isthmus.applications.anomaly.Drift`; those that differ from the held-out rows at `level`
-        are drawn in another colour.
+        The blocks of `isthmus.applications.anomaly.Drift`; those that differ from the held-out rows
+        at `level` are drawn in another colour.
     level : float, default=0.01
         The level of the test of the blocks.
     rate : float, optional
         A line: rows with a p-value of at most so much are alarms.
     n_points : int, default=3000
-        Of more rows only the smallest p-values and an even choice of the others are drawn.
+        The most points that are drawn. Of more rows only the smallest p-values and an even choice
+        of the others are drawn.
     title : str, optional
         Text above.
 

@@ -49,7 +49,7 @@ def detection_report(detection: Detection, command: str = "") -> Report:
     if result is None:
         raise InvalidInputError("detection: no rows were scored; give detect_files a second file")
     page = Report(
-        f"What is odd in {result.path.name}",
+        f"What is unusual in {result.path.name}",
         lead=_lead(detection, result),
         footer=f"isthmus {__version__}" + (f", isthmus {command}" if command else ""),
     )
@@ -67,7 +67,7 @@ def _lead(detection: Detection, result: FileResult) -> str:
     n = len(result.scored.scores)
     found = f"{int(result.alarms.sum()):,} of {n:,} rows raise an alarm"
     if result.threshold is None:
-        found = f"{n:,} rows have a score, and no line was drawn between normal and odd"
+        found = f"{n:,} rows have a score, and no threshold was set"
     return f"{found}. The detector ({names}) was taken from {detection.train.name}."
 
 
@@ -80,14 +80,15 @@ def _add_scores(page: Report, detector: AnomalyDetector, result: FileResult) -> 
     said = threshold_in_words(None if threshold is None else threshold.to_json(), told)
     page.paragraph(
         "A score is the negative surprise of a row, in nats of the tail of the training rows. "
-        "Where it is a single one, -3 says that about 5 % of them were as odd, -7 that about 0.1 % "
-        "would be; a mean of several is that low more rarely, and the p-values say how rarely. "
-        f"**The line:** {said}."
+        "Where it is a single one, -3 says that about 5 % of them were as unusual, -7 that about "
+        "0.1 % would be; a mean of several is that low more rarely, and the p-values say how "
+        "rarely. "
+        f"**The threshold:** {said}."
     )
     if (usual := result.usual) is not None:
         page.paragraph(
             f"If all rows were normal, about {usual['mean']:,.0f} alarms would be expected at this "
-            f"line, {usual['low']:,.0f} to {usual['high']:,.0f} 19 times of 20; there are "
+            f"threshold, {usual['low']:,.0f} to {usual['high']:,.0f} 19 times of 20; there are "
             f"{int(result.alarms.sum()):,}."
         )
     known = np.isfinite(result.scored.scores)
@@ -109,12 +110,12 @@ def _add_scores(page: Report, detector: AnomalyDetector, result: FileResult) -> 
     page.figure(
         score_histogram(groups, threshold=at),
         alt="Distribution of the scores of held-out and of new rows, with the threshold",
-        caption="Each group has an area of 1. Lower is odder.",
+        caption="Each group has an area of 1. Lower is more unusual.",
     )
 
 
 def _add_cases(page: Report, detector: AnomalyDetector, result: FileResult) -> None:
-    page.heading("The oddest rows, and why")
+    page.heading("The most unusual rows, and why")
     order = result.order()
     if not result.alarms.any() and result.threshold is not None:
         page.paragraph("No row raised an alarm. These come nearest to one.")
@@ -127,9 +128,9 @@ def _add_cases(page: Report, detector: AnomalyDetector, result: FileResult) -> N
                 expected=result.explanation.expected[shown],
                 n_images=len(shown),
             ),
-            alt="The oddest images, what was expected of them, and where they are odd",
-            caption="From left to right, the oddest first: the image, the image repaired, and a "
-            "heat map of what each pixel adds to the surprise.",
+            alt="The most unusual images, what was expected of them, and where they are unusual",
+            caption="From left to right, the most unusual first: the image, the image repaired, "
+            "and a heat map of what each pixel adds to the surprise.",
         )
     rows = []
     for place in order[:_CASES]:
@@ -159,15 +160,15 @@ def _add_groups(page: Report, result: FileResult) -> None:
         return
     page.heading("Groups of similar alarms")
     page.paragraph(
-        "Alarms are put together where they are odd for similar reasons (the cosine between the "
-        "surprises of their values)."
+        "Alarms are put together where they are unusual for similar reasons (the cosine between "
+        "the surprises of their values)."
     )
     rows = []
     for number, size in enumerate(sizes[:_GROUPS], start=1):
         oddest = next(place for place in result.order() if result.groups[place] == number)
         row = result.name(int(result.scored.oddest[oddest]))
         rows.append([str(number), f"{size:,}", row, result.reasons[oddest]])
-    page.table(["group", "alarms", "oddest row", "its reasons"], rows)
+    page.table(["group", "alarms", "most unusual row", "its reasons"], rows)
     if len(sizes) > _GROUPS:
         page.paragraph(f"{len(sizes) - _GROUPS} more groups are smaller.")
 
@@ -189,10 +190,10 @@ def _add_order(page: Report, result: FileResult) -> None:
         ),
         alt="P-values of the rows in their order, and their mean block by block",
         caption="Above, the p-value of each row: the share of held-out normal rows that is at "
-        "least as odd. Below, the mean of each stretch of rows, near one half while nothing "
+        "least as unusual. Below, the mean of each stretch of rows, near one half while nothing "
         "changes; red where the stretch differs from the held-out rows."
         if drift is not None
-        else "The share of held-out normal rows that is at least as odd as each row.",
+        else "The share of held-out normal rows that is at least as unusual as each row.",
     )
 
 

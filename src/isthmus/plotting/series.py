@@ -1,4 +1,4 @@
-"""A series, how odd each step is, and where there are alarms."""
+"""A series, how unusual each step is, and where there are alarms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EVERY_CHANNEL = 3  # up to so many get axes of their own
 def plot_series(
     detector: SeriesDetector, X: Any, *, title: str | None = None, figure: Any = None
 ) -> Figure:
-    """Draw a series over its oddness, with the threshold, and shade the alarms.
+    """Draw a series over its anomaly score, with the threshold, and shade the alarms.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ def plot_series(
     -------
     matplotlib.figure.Figure
         Above, the channels: up to three on axes of their own, more on one, standardised. Below, the
-        oddness of each step in nats, minus `score_samples`, on a scale that is linear up to the
-        threshold and logarithmic beyond it. Stretches with an alarm are shaded.
+        anomaly score of each step in nats, minus `score_samples`, on a scale that is linear up to
+        the threshold and logarithmic beyond it. Stretches with an alarm are shaded.
 
     Raises
     ------
     InvalidInputError
-        If no line was drawn, or there are more than eight channels.
+        If there is no threshold, or there are more than eight channels.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -108,7 +108,7 @@ def plot_series(
         color=PALETTE[2],
     )  # fmt: skip
     below.set_yscale("symlog", linthresh=max(abs(line), 1e-6))
-    tidy(below, ylabel="oddness, nats", xlabel="step" if series.stamps is None else None)
+    tidy(below, ylabel="anomaly score, nats", xlabel="step" if series.stamps is None else None)
     half: Any = 0.5 if detector.interval_ is None else detector.interval_ / 2
     for ax in axes:
         for alarm in alarms:

@@ -1,4 +1,4 @@
-"""Whose objects a file can hold: registries that the rooms above fill with their classes."""
+"""Registries of the classes that a file can hold; each room above adds its own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Stored:
         Parameters
         ----------
         header : mapping
-            Of that object.
+            The header of that object.
         prefix : str, default=""
             How the names of its tensors begin; it is taken off.
         """

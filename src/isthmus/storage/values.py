@@ -133,7 +133,7 @@ def parameters(
     Parameters
     ----------
     cls : type
-        Of the estimator.
+        The class of the estimator.
     stored : mapping
         What the file has.
     parts : mapping or None

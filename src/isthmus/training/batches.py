@@ -51,7 +51,7 @@ class Batches(Protocol):
         Parameters
         ----------
         seed : int
-            Of the fit.
+            The seed of the fit.
         epoch : int or None
             From 0; the order of the rows is a function of the seed and of this number. None is
             for evaluation: the rows in their own order, and the same noise each time.
@@ -145,7 +145,13 @@ class TensorBatches:
     def epoch(
         self, seed: int, epoch: int | None, batch_size: int, device: torch.device
     ) -> Iterator[Batch]:
-        """Yield the batches of an epoch, or, with None, all rows in their order; see `Batches`."""
+        """Yield the batches of an epoch, or, with None, all rows in their order; see `Batches`.
+
+        Parameters
+        ----------
+        seed, epoch, batch_size, device
+            As in `Batches.epoch`.
+        """
         noise = Noise(device)
         n, key = len(self), -1 if epoch is None else epoch
         pieces: Sequence[Any]

@@ -72,7 +72,7 @@ class Checkpoint:
     path : path-like
         The file; written under another name first and then renamed.
     fingerprint : str
-        Of the fit, see `fingerprint`; a file of another fit is refused.
+        What identifies the fit, see `fingerprint`; a file of another fit is refused.
     interval : float, default=10.0
         Seconds between two writes, at the end of an epoch. The end of the fit is always written.
     """

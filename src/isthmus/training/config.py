@@ -28,16 +28,16 @@ class TrainingConfig:
     batch_size : int, default=128
         Rows a step.
     learning_rate : float, default=1e-3
-        Of the optimiser, before the schedule.
+        The step size of the optimiser, before the schedule.
     learning_rate_schedule : {"constant", "cosine", "plateau"}, default="plateau"
         "cosine" falls to 0 over `max_epochs`; "plateau" falls to 0.3 of itself whenever the
         monitored loss has not improved for half the patience.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
         Which.
     momentum : float, default=0.9
-        Of "sgd", and of the first moment of the others (β₁).
+        The momentum of "sgd", and the decay of the first moment (β₁) of the others.
     weight_decay : float, default=0.0
-        Of weights, not of biases and scales.
+        The decay of the weights, not of biases and scales.
     gradient_clip : float, optional
         Largest norm of the whole gradient.
     early_stopping : bool, default=True
@@ -48,10 +48,11 @@ class TrainingConfig:
     autocast : bool, default=False
         Whether to compute in bfloat16 where that is safe.
     coefficients : mapping of str to float or callable
-        Of the terms of the loss; 1 where not named. A callable is given the epoch, from 0.
+        The factor of each term of the loss; 1 where not named. A callable is given the epoch, from
+        0.
     unmonitored : tuple of str, default=()
-        Terms of the loss that do not count when the best weights are chosen: those that say how a
-        game stands, and not how good the module is.
+        Terms of the loss that do not count when the best weights are chosen: those that say how the
+        autoencoder and its critics stand, and not how good the module is.
     annealing : callable, optional
         Called with the module and the epoch, from 0, before each epoch; its `epochs` says when it
         has come to its end, and early stopping waits until then.
@@ -59,7 +60,7 @@ class TrainingConfig:
         Whether the networks draw from torch's global generator: it is then set aside, seeded for
         each batch, and put back.
     seed : int, default=0
-        Of everything random in the fit.
+        The seed of everything random in the fit.
     """
 
     max_epochs: int = 100

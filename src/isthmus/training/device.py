@@ -1,4 +1,4 @@
-"""Where a fit runs."""
+"""The choice of the device that a fit runs on."""
 
 from __future__ import annotations
 

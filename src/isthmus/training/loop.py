@@ -1,7 +1,7 @@
-"""One loop for every member of the family: epochs of steps, judged, recorded and saved.
+"""The training loop: epochs of steps, held-out losses, early stopping, history, checkpoints.
 
-The steps of an epoch follow each other without a pause: losses stay on the device as tensors and
-are read once, at its end. How the weights change in a step is decided elsewhere, see
+The losses of an epoch stay on the device and are read once, at its end, because each reading would
+make a GPU wait. How the weights change in a step is the business of a training rule, see
 `isthmus.training.step`.
 """
 
@@ -56,8 +56,8 @@ def evaluate(
     batch_size : int, default=4096
         Rows at a time.
     seed : int, default=0
-        Of the draws of the code: the same from one call to the next, so that two epochs differ by
-        their weights alone.
+        The seed of the draws of the code: the same from one call to the next, so that two epochs
+        differ by their weights alone.
     """
     data = TensorBatches(x, condition) if isinstance(x, Tensor) else x
     device = next(module.parameters()).device

@@ -197,7 +197,15 @@ Coefficient = float | Callable[[int], float]
 
 
 def coefficient_at(coefficient: Coefficient, epoch: int) -> float:
-    """Return the value of a coefficient in an epoch, counted from 0."""
+    """Return the value of a coefficient in an epoch, counted from 0.
+
+    Parameters
+    ----------
+    coefficient : float or callable
+        A number, or a function of the epoch.
+    epoch : int
+        The epoch, from 0.
+    """
     return float(coefficient(epoch)) if callable(coefficient) else float(coefficient)
 
 

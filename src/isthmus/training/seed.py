@@ -1,4 +1,4 @@
-"""The number on which everything random in a fit depends."""
+"""The seed of a fit, on which everything random in it depends, drawn from `random_state`."""
 
 from __future__ import annotations
 

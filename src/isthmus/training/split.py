@@ -72,7 +72,7 @@ def held_out(rows: ArrayLike, n_rows: int, count: int, seed: int) -> NDArray[np.
     count : int
         Rows to hold out.
     seed : int
-        Of the choice.
+        The key of the permutation.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def held_out_by_hash(rows: ArrayLike, fraction: float, seed: int) -> NDArray[np.
     fraction : float
         The chance, from 0 to 1.
     seed : int
-        Of the choice.
+        The key of the hash.
 
     Returns
     -------

@@ -36,7 +36,7 @@ class TrainingState:
     objective : Objective
         The module's losses as a forward pass, or a wrapper of torch's around that.
     seed : int
-        Of the order of the rows and of the noise.
+        The seed of the order of the rows and of the noise.
     coefficients : dict of str to float
         The coefficient of each term that has one, in this epoch.
     autocast : bool
@@ -124,7 +124,7 @@ def descend(
     which : str or callable ``(module, batch) -> Losses``, default="losses"
         Which losses of the module, see `Objective`; worked out in bfloat16 where the state says so.
     coefficients : mapping of str to float, optional
-        Of their terms, 1 where not named; those of the state when absent.
+        The factor of each named loss, 1 where not named; those of the state when absent.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What detectors of rows and of series share: a threshold, and what is said by it."""
+"""Base class of the detectors of rows and of series: the alarms and p-values of scores."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class BaseDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X: Any) -> NDArray[np.float64]:
-        """Return the share of held-out normal data that is at least as odd.
+        """Return the share of held-out normal data that is at least as unusual.
 
         See `Calibration` for rows and `BlockCalibration` for the steps of a series. Where the rows
         were too few to hold any out (``calibration_.held_out`` is False) they are the rows of the

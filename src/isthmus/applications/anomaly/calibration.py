@@ -1,6 +1,6 @@
-"""Conformal p-values: what share of held-out normal rows or steps is at least as odd.
+"""Conformal p-values: what share of held-out normal rows or steps is at least as unusual.
 
-*Oddness* is the anomaly score, minus `score_samples`, in nats: the higher, the odder.
+The anomaly score is minus `score_samples`, in nats: the higher, the more unusual.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["BlockCalibration", "Calibration", "whole_blocks"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """The oddness (anomaly score) of m held-out rows, and what follows from it.
+    """The anomaly scores of m held-out rows, and what follows from it.
 
     If the held-out rows and a new normal row are exchangeable, the p-value of the new row is at
     most α with a probability of at most α (Vovk, Gammerman & Shafer 2005; Bates et al. 2023,
@@ -31,7 +31,7 @@ class Calibration:
     Parameters
     ----------
     oddness : ndarray of shape (m,)
-        Sorted, rising; higher is odder.
+        Sorted, rising; higher is more unusual.
     held_out : bool, default=True
         False where the rows were those of the fit, for want of others: p-values are then too small.
 
@@ -51,7 +51,7 @@ class Calibration:
         return len(self.oddness)
 
     def p_values(self, oddness: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the p-values (n,) of rows: (1 + #{held-out rows at least as odd}) / (m + 1)."""
+        """Return the p-values (n,): (1 + #{held-out rows at least as unusual}) / (m + 1)."""
         m = len(self.oddness)
         as_odd = m - np.searchsorted(self.oddness, oddness, side="left")
         return np.asarray((1 + as_odd) / (m + 1), dtype=np.float64)
@@ -62,7 +62,7 @@ class Calibration:
         return 1 / (len(self.oddness) + 1)
 
     def threshold(self, false_alarm_rate: float) -> float:
-        """Return the oddness above which the p-value is at most the rate.
+        """Return the anomaly score above which the p-value is at most the rate.
 
         Raises
         ------
@@ -113,13 +113,13 @@ class Calibration:
 
 @dataclass(frozen=True)
 class BlockCalibration:
-    """The oddness of held-out steps, in blocks of neighbours.
+    """The anomaly scores of held-out steps, in blocks of neighbours.
 
     Steps that follow one another have much the same score, so that a thousand of them say less than
     a thousand rows of a table. A block of L steps counts as one. With n blocks, the p-value of an
-    oddness s is
+    anomaly score s is
 
-        p(s) = (1 + Σ_b share of block b with an oddness of at least s) / (n + 1)
+        p(s) = (1 + Σ_b share of block b with an anomaly score of at least s) / (n + 1)
 
     and an alarm at p ≤ α holds α for the expected share of a further block that raises alarms, if
     that block and the n held-out ones are exchangeable: conformal risk control of the share
@@ -128,7 +128,7 @@ class BlockCalibration:
     Parameters
     ----------
     oddness : ndarray of shape (n_blocks · block,)
-        Sorted, rising; higher is odder.
+        Sorted, rising; higher is more unusual.
     block : int
         Steps of a block.
 
@@ -153,13 +153,13 @@ class BlockCalibration:
         return 1 / (self.n_blocks + 1)
 
     def p_values(self, oddness: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the p-value of each step; NaN where the oddness is NaN."""
+        """Return the p-value of each step; NaN where the anomaly score is NaN."""
         as_odd = len(self.oddness) - np.searchsorted(self.oddness, oddness, side="left")
         p_values = (1 + as_odd / self.block) / (self.n_blocks + 1)
         return np.where(np.isnan(oddness), np.nan, p_values)
 
     def threshold(self, false_alarm_rate: float) -> float:
-        """Return the oddness above which the p-value is at most the rate.
+        """Return the anomaly score above which the p-value is at most the rate.
 
         Raises
         ------
@@ -181,12 +181,12 @@ class BlockCalibration:
 def whole_blocks(
     oddness: NDArray[np.float64], pieces: Sequence[tuple[int, int]], block: int
 ) -> NDArray[np.float64]:
-    """Return the oddness of the steps that come to whole blocks, stretch by stretch.
+    """Return the anomaly score of the steps that come to whole blocks, stretch by stretch.
 
     Parameters
     ----------
     oddness : ndarray of shape (n,)
-        The oddness of each step; those that have none, NaN, are left out.
+        The anomaly score of each step; those that have none, NaN, are left out.
     pieces : sequence of (int, int)
         First step of each stretch without a gap, and the step after its last: no block spans one.
     block : int

@@ -1,4 +1,4 @@
-"""Whether a stream is still what the model was fitted to."""
+"""A test whether a stream of rows still has the distribution of the held-out rows."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def measure_drift(
     calibration : Calibration
         The held-out rows.
     oddness : ndarray of shape (n,)
-        The oddness of the stream's rows, in order.
+        The anomaly score of the stream's rows, in order.
     n_blocks : int, default=10
         Into how many blocks of equal size; fewer where they would have under 20 rows.
     level : float, default=0.01

@@ -1,4 +1,4 @@
-"""Why a row is odd: the surprise of each value, and what was expected in its place."""
+"""Why a row is unusual: the surprise of each value, and what was expected in its place."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def shown(value: Any) -> str:
 
 
 def group(explanation: Explanation, similarity: float = 0.5) -> NDArray[np.int64]:
-    """Put rows together that are odd for similar reasons.
+    """Put rows together that are unusual for similar reasons.
 
     Rows are compared by the cosine between their contributions, negative ones set to 0, and
     clustered by average linkage.
@@ -160,8 +160,8 @@ def heat_map(contributions: Any, *, smoothing: float = 1.0) -> NDArray[np.float6
     """Turn the contributions of pixels and channels into one smooth map an image.
 
     Contributions are summed over channels and smoothed by a Gaussian: a defect covers neighbouring
-    pixels, and what is odd in a single one is noise more often than not. Smoothing keeps the sum of
-    a map, as far as it does not reach the border.
+    pixels, and what is unusual in a single one is noise more often than not. Smoothing keeps the
+    sum of a map, as far as it does not reach the border.
 
     Parameters
     ----------

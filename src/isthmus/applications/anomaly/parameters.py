@@ -1,4 +1,4 @@
-"""The constraints of a detector's parameters, in the words of this package's errors.
+"""Constraints for the parameters of detectors, with errors in the form of this package's.
 
 They stand beside the class (its attribute ``constraints``) and are checked by the function that
 checks those of the estimators.

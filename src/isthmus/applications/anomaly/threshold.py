@@ -1,4 +1,4 @@
-"""Where the threshold lies, and on what ground: rules that a person can state."""
+"""The rules that set a threshold: by held-out rows, their tail, a contamination, or labels."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _LEAST_SHAPE = -0.5
 
 @dataclass(frozen=True)
 class Threshold:
-    """A row whose oddness is above `value` is an anomaly.
+    """A row whose anomaly score is above `value` is an anomaly.
 
     Attributes
     ----------
     rule : {"false alarm rate", "peaks over threshold", "contamination", "labels"}
         On what ground it was chosen.
     value : float
-        The oddness, which is minus `score_samples`.
+        The anomaly score, which is minus `score_samples`.
     details : dict of str to float
         The numbers that belong to the rule: rates, counts, what was reached.
     """
@@ -57,7 +57,7 @@ class Threshold:
 
     def __str__(self) -> str:
         said = ", ".join(f"{name} {number:.4g}" for name, number in self.details.items())
-        return f"{self.rule}: oddness above {self.value:.4g} ({said})"
+        return f"{self.rule}: anomaly score above {self.value:.4g} ({said})"
 
 
 def promised(
@@ -82,7 +82,8 @@ def promised(
     if calibration is None or rate is None:
         return None
     if isinstance(rate, str):
-        # Twice the smallest: then the oddest of the held-out rows is itself beyond the threshold.
+        # Twice the smallest: then the most unusual of the held-out rows is itself beyond the
+        # threshold.
         rate = max(_DEFAULT_RATE, 2 * calibration.smallest_rate)
         return conformal(calibration, rate)
     if not calibration.held_out:
@@ -199,7 +200,7 @@ def quantile(training: NDArray[Any], contamination: float) -> Threshold:
     Parameters
     ----------
     training : ndarray of shape (n,)
-        Their oddness.
+        Their anomaly scores.
     contamination : float
         The share.
     """
@@ -214,7 +215,7 @@ def labelled(oddness: NDArray[Any], anomalies: NDArray[Any], recall: float | Non
     Parameters
     ----------
     oddness : ndarray of shape (n,)
-        The oddness of each row.
+        The anomaly score of each row.
     anomalies : ndarray of bool, of shape (n,)
         Which of them are anomalies; both kinds are needed.
     recall : float or None

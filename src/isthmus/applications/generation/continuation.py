@@ -1,4 +1,4 @@
-"""Pieces as steps with their history, and a model of those that writes on at a piece."""
+"""Continuation of music: each step of a piece with those before it, and new steps by a model."""
 
 from __future__ import annotations
 

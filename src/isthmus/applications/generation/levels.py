@@ -307,7 +307,15 @@ def write_level(path: str | Path, level: ArrayLike, legend: Legend = SUPER_MARIO
 
 
 def as_level(level: ArrayLike, legend: Legend = SUPER_MARIO) -> Level:
-    """Return a level as whole numbers of the legend, or say what is wrong with it."""
+    """Return a level as whole numbers of the legend, or say what is wrong with it.
+
+    Parameters
+    ----------
+    level : array-like of shape (height, width)
+        The class of each tile, from 0.
+    legend : Legend, default=SUPER_MARIO
+        The kinds of tiles.
+    """
     array = np.asarray(level)
     if array.ndim != 2 or not array.size:
         raise InvalidInputError(

@@ -142,7 +142,15 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file that is whole or absent."""
+    """Write a file that is whole or absent.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; one that is there is replaced.
+    content : bytes
+        All of it.
+    """
     with whole_file(Path(path)) as temporary:
         temporary.write_bytes(content)
 

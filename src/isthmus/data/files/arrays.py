@@ -20,6 +20,15 @@ __all__ = ["read_npy", "read_npz", "write_npy", "write_npz"]
 def read_npy(path: Path, *, target: str | int | None = None, drop: Sequence[str] = ()) -> DataSet:
     """Map an NPY file from disk, read-only: only the rows that are used come into memory.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    target : str or int, optional
+        The column that is the target ``y``, by position.
+    drop : sequence of str, default=()
+        Columns to leave out, by name or position.
+
     Raises
     ------
     InvalidInputError
@@ -48,6 +57,17 @@ def read_npz(
     """Read one array of an NPZ archive: `key`, or ``X``, ``x`` or the only one there is.
 
     The target is the array that `target` names, or ``y``, where there is one with a value a row.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str, optional
+        The array that holds the samples.
+    target : str or int, optional
+        The column that is the target ``y``, by position, or the name of an array.
+    drop : sequence of str, default=()
+        Columns to leave out, by name or position.
 
     Raises
     ------
@@ -78,13 +98,33 @@ def read_npz(
 
 
 def write_npy(path: Path, array: Array) -> None:
-    """Write an array as NPY."""
+    """Write an array as NPY.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    array : ndarray
+        What is written.
+    """
     with path.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 
 
 def write_npz(path: Path, array: Array, key: str, names: Sequence[str] | None) -> None:
-    """Write an array as a compressed NPZ archive, with the names of its rows if there are any."""
+    """Write an array as a compressed NPZ archive, with the names of its rows if there are any.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    array : ndarray
+        The samples.
+    key : str
+        The name of the array in the archive.
+    names : sequence of str or None
+        Names of the rows, which become an array ``names``.
+    """
     arrays = {key: array} if names is None else {key: array, "names": np.asarray(names, dtype=str)}
     with path.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)

@@ -53,6 +53,13 @@ class DataSet:
 def numbers_only(array: Array, source: Path | str) -> Array:
     """Return the array if it holds at least one sample of real numbers.
 
+    Parameters
+    ----------
+    array : ndarray
+        What a file holds.
+    source : path or str
+        The file, as a message names it.
+
     Raises
     ------
     InvalidInputError
@@ -77,6 +84,17 @@ def numbers_only(array: Array, source: Path | str) -> Array:
 
 def position(column: str | int, names: Sequence[str], source: Path | str, option: str) -> int:
     """Find a column by its name, or by its position (0 is the first, -1 the last).
+
+    Parameters
+    ----------
+    column : str or int
+        The name or the position.
+    names : sequence of str
+        The names of all columns, in order.
+    source : path or str
+        The file, as a message names it.
+    option : str
+        The argument that named the column, as a message names it.
 
     Raises
     ------

@@ -129,7 +129,17 @@ def _parquet_parts(path: Path, rows: int | None) -> Iterator[Any]:
 
 
 def open_text(path: Path, form: Dialect, **options: Any) -> Any:
-    """Return the DataFrame, or with `chunksize` the reader, of a text table."""
+    """Return the DataFrame, or with `chunksize` the reader, of a text table.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    form : Dialect
+        Its delimiter, its decimal sign, and whether it has a header.
+    **options
+        Further arguments of `pandas.read_csv`.
+    """
     pandas = require("pandas", "table")
     return pandas.read_csv(
         path,

@@ -94,6 +94,17 @@ def write_images(
     """Write each sample as a PNG file into an existing folder.
 
     Numbers are taken to lie in 0..white: scaled to bytes, rounded and clipped.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    array : ndarray of shape (n, height, width) or (n, height, width, channels)
+        The images.
+    names : sequence of str or None
+        The names of the files, made safe; numbers when None.
+    white : float, default=255.0
+        The number that is white.
     """
     pillow = require("PIL.Image", "image")
     for name, sample in zip(_file_names(names, len(array)), array, strict=True):

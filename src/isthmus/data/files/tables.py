@@ -29,6 +29,21 @@ def read_text(
 ) -> DataSet:
     """Read a text table; see `isthmus.data.files.read` for the arguments.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    suffix : str
+        What says the delimiter: ".csv", ".tsv" or ".txt".
+    header : bool, optional
+        Whether the first row holds the names of the columns; found out when absent.
+    target : str or int, optional
+        The column that is the target ``y``, by name or position.
+    drop : sequence of str, default=()
+        Columns to leave out, by name or position.
+    columns : sequence of str, optional
+        The columns that are features, in this order; all others when absent.
+
     Raises
     ------
     InvalidInputError
@@ -50,6 +65,17 @@ def read_parquet(
 ) -> DataSet:
     """Read a Parquet file.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    target : str or int, optional
+        The column that is the target ``y``, by name or position.
+    drop : sequence of str, default=()
+        Columns to leave out, by name or position.
+    columns : sequence of str, optional
+        The columns that are features, in this order; all others when absent.
+
     Raises
     ------
     InvalidInputError
@@ -69,7 +95,21 @@ def write_csv(
     names: Sequence[str] | None = None,
     separator: str = ",",
 ) -> None:
-    """Write rows as text, with a header; numbers are written so that they read back the same."""
+    """Write rows as text, with a header; numbers are written so that they read back the same.
+
+    Parameters
+    ----------
+    stream : text stream or Path
+        Where it goes; a path that ends with ".gz" is compressed.
+    array : ndarray of shape (n,) or (n, d)
+        The rows.
+    columns : sequence of str, optional
+        Titles of the columns; x0, x1, ... when absent.
+    names : sequence of str, optional
+        Names of the rows, which become the first column.
+    separator : str, default=","
+        What stands between two values.
+    """
     frame = _frame(array, columns, names)
     packed = {"compression": "gzip"} if str(stream).lower().endswith(".gz") else {}
     frame.to_csv(stream, sep=separator, index=False, lineterminator="\n", **packed)
@@ -82,7 +122,19 @@ def write_parquet(
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
 ) -> None:
-    """Write rows as a Parquet file."""
+    """Write rows as a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    array : ndarray of shape (n,) or (n, d)
+        The rows.
+    columns : sequence of str, optional
+        Titles of the columns; x0, x1, ... when absent.
+    names : sequence of str, optional
+        Names of the rows, which become the first column.
+    """
     require("pyarrow", "table")
     _frame(array, columns, names).to_parquet(path, engine="pyarrow", index=False)
 

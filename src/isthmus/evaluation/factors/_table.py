@@ -1,4 +1,4 @@
-"""The table that all measures of disentanglement are of: codes beside ground-truth factors."""
+"""The table that measures of disentanglement are taken from: codes beside ground-truth factors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures from groups of samples that share one factor: which code gives it away?"""
+"""Measures from groups of samples that share one factor: the scores of β-VAE and FactorVAE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All measures of disentanglement of one table."""
+"""All measures of disentanglement at once, for one table of codes and factors."""
 
 from __future__ import annotations
 

@@ -64,9 +64,9 @@ class Architecture:
         Units of the dense encoder's hidden layers, or widths of the recurrent one's; the decoder
         has them in reverse.
     channels : tuple of int
-        Of the convolutional encoder.
+        The channels of the convolutional encoder.
     code_channels : int
-        Of a convolutional network: numbers of the code at each place of the last feature map; 0
+        Numbers of the code at each place of the last feature map of a convolutional network; 0
         where the code is of the whole of it.
     critic_hidden : tuple of int
         Units of the hidden layers of each critic, if the module has critics; at least one layer. A

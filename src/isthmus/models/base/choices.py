@@ -1,4 +1,4 @@
-"""A model is a row of choices: what a member of the family decides, as data."""
+"""What an estimator decides before a fit, as data: its parts, penalties, and training recipe."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class ValueDefaults:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of the training data when a member makes its choices.
+    """What is known of the training data when an estimator makes its choices.
 
     Parameters
     ----------
     schema : Schema
         The form of a sample.
     likelihood : str, list or Spec
-        Of the values, decided already.
+        The likelihood of the values, decided already.
     condition_dim : int
         Numbers in a condition; 0 without one.
     summary : Summary
-        Of the rows of the fit.
+        The summary of the rows of the fit.
     scaler : Scaler
         Fitted to them.
     """
@@ -108,13 +108,13 @@ class Recipe:
     Parameters
     ----------
     coefficients : mapping of str to float or callable
-        Of the terms of the loss; 1 where not named.
+        The factor of each term of the loss; 1 where not named.
     unmonitored : tuple of str
         Terms of the loss by which the best weights are not chosen.
     rule : callable
         One step of training, see `isthmus.training.Step`.
     momentum : float
-        Of the optimiser: adversaries, whose target moves, want less of the past.
+        The momentum of the optimiser: adversaries, whose target moves, want less of the past.
     annealing : callable ``(max_epochs) -> Annealing or None``
         What changes the module from epoch to epoch.
     binary_draws : bool
@@ -131,7 +131,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices(Recipe):
-    """The row of a member: its network and code, its corruption and penalties, and its recipe.
+    """All that makes an estimator: network and code, corruption, penalties, and training recipe.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Choices(Recipe):
     begin: Callable[[AutoencoderModule, torch.Generator], None] | None = None
 
     def but(self, **changes: Any) -> Self:
-        """Return the row with some choices changed: its own, or those of the architecture.
+        """Return a copy with some choices changed: its own, or those of the architecture.
 
         Penalties and coefficients are added to those that are there.
         """

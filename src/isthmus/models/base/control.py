@@ -1,4 +1,4 @@
-"""The control of every learned score: the same network, untrained."""
+"""The control of every learned score: a copy of an estimator whose network is untrained."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ def fit_density(
     Parameters
     ----------
     codes : ndarray of shape (n, latent_dim)
-        Of the training data.
+        The codes of the training data.
     kind : {"mixture", "flow"}
         See `BaseAutoencoder.fit_density`.
     n_components : int or "auto"
-        Of the mixture.
+        Components of the mixture.
     random_state : int, RandomState or None
         Where all draws come from.
     """

@@ -179,7 +179,7 @@ def with_parts(estimator: BaseAutoencoder, choices: Choices, facts: DataFacts) -
     estimator : estimator
         Whose parameters `latent`, `corruption` and `penalties` these are.
     choices : Choices
-        Of the member.
+        What the member has chosen.
     facts : DataFacts
         What is known of the data.
     """
@@ -368,6 +368,15 @@ def within_support(
     """Bring scaled data into the support of the likelihood, and never in silence.
 
     Values beyond an interval are clipped with a warning; a class that does not exist is an error.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, *module_shape), float32
+        Scaled data, channels first.
+    spec : str, list or Spec
+        The likelihood of the fit.
+    names : sequence of str or None
+        Names of the columns, for messages.
     """
     if isinstance(spec, Spec):
         return x

@@ -107,9 +107,9 @@ class BaseAutoencoder(
         return ValueDefaults()
 
     def choose(self, facts: DataFacts) -> Choices:
-        """Return the row of choices that this member is.
+        """Return what this estimator chooses for the data: parts, penalties and training recipe.
 
-        A member calls this one and changes what is its own: ``super().choose(facts).but(...)``.
+        A subclass changes what is its own: ``super().choose(facts).but(...)``.
 
         Parameters
         ----------
@@ -330,9 +330,9 @@ class BaseAutoencoder(
         Parameters
         ----------
         choices : Choices
-            Of this estimator.
+            What this estimator has chosen.
         seed : int
-            Of the weights.
+            The seed of the weights.
         """
         generator = torch.Generator().manual_seed(seed)
         module = build(
@@ -485,7 +485,15 @@ class BaseAutoencoder(
         return like(inference.log_density(self, x, condition), X)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean of `score_samples`, in nats a sample."""
+        """Return the mean of `score_samples`, in nats a sample.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row, in the shape of the fit
+            The data.
+        y : array-like, optional
+            The condition, for conditional models.
+        """
         scores = self.score_samples(X, y)
         return float(
             np.mean(np.asarray(scores.cpu() if is_tensor(scores) else scores), dtype=float)

@@ -77,7 +77,7 @@ def run(
     condition : Tensor of shape (n, ...) or None
         What goes with each row.
     seed : int
-        Of the order of rows, the held-out rows and the noise.
+        The seed of the order of rows, the held-out rows and the noise.
     recipe : Recipe, optional
         How this kind of model is trained; by plain back-propagation when absent.
     phase : Phase, optional
@@ -150,13 +150,13 @@ def partial_fit(
     estimator : estimator
         Whose parameters these are.
     choices : Choices
-        Of the estimator, for these rows.
+        What the estimator has chosen for these rows.
     x : Tensor of shape (n, *module_shape)
         The scaled data.
     condition : Tensor of shape (n, ...) or None
         What goes with each row.
     state : TrainingState or None
-        Of the call before.
+        The state that the call before left; None at the first.
     first : bool
         Whether there is no module yet.
 

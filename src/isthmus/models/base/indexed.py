@@ -1,4 +1,4 @@
-"""Discrete codes as what they are: an index for each slot."""
+"""Base class of the estimators with a discrete code: encoding into indices, and decoding them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["IndexedAutoencoder"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class IndexedAutoencoder(BaseAutoencoder):
-    """Base of the members with a discrete code: what they offer besides."""
+    """Base of the estimators with a discrete code: what they offer besides."""
 
     def encode_indices(self, X: Any, y: Any = None) -> NDArray[np.int64]:
         """Encode into indices: the codeword, the most probable class or bit of each slot.

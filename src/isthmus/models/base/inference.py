@@ -75,7 +75,19 @@ def map_rows(
 def draw(
     module: AutoencoderModule, generator: torch.Generator, z: Tensor, condition: Tensor | None
 ) -> Tensor:
-    """Return draws from p(x|z) for codes z (n, latent_dim)."""
+    """Return draws from p(x|z) for codes z (n, latent_dim).
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        Trained.
+    generator : torch.Generator
+        The source of the draws.
+    z : Tensor of shape (n, latent_dim)
+        The codes.
+    condition : Tensor of shape (n, condition_dim) or None
+        Their conditions.
+    """
     return module.likelihood.sample(module.decode_parameters(z, condition), generator)
 
 

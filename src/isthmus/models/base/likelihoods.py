@@ -40,7 +40,15 @@ COUNTED = ("categorical", "discretized_logistic")
 
 
 def counts(name: str, kind: str) -> bool:
-    """Tell whether a name is `kind`:K, K a whole number of at least 2."""
+    """Tell whether a name is `kind`:K, K a whole number of at least 2.
+
+    Parameters
+    ----------
+    name : str
+        The name of a likelihood.
+    kind : str
+        The likelihood that has a number of classes or levels.
+    """
     start, _, count = name.partition(":")
     return start == kind and count.isascii() and count.isdigit() and int(count) >= 2
 

@@ -57,7 +57,17 @@ class UnknownParameterError(InvalidInputError, TypeError):
 
 
 def unknown_parameter(name: str, known: Iterable[str], owner: str) -> UnknownParameterError:
-    """Return the error for a parameter that `owner` does not have."""
+    """Return the error for a parameter that `owner` does not have.
+
+    Parameters
+    ----------
+    name : str
+        The parameter that was given.
+    known : iterable of str
+        The parameters that there are.
+    owner : str
+        The class, as the message names it.
+    """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
@@ -184,6 +194,15 @@ def check_parameters(
     constraints: dict[str, list[Any]], parameters: dict[str, Any], owner: str
 ) -> None:
     """Check constructor arguments.
+
+    Parameters
+    ----------
+    constraints : dict of str to list
+        What each argument may be, in the form of scikit-learn's parameter constraints.
+    parameters : dict of str to object
+        What came.
+    owner : str
+        The class, as a message names it.
 
     Raises
     ------
@@ -337,6 +356,13 @@ def auto_batch_size(n_rows: int) -> int:
 
 def auto_max_epochs(n_rows: int, batch_size: int) -> int:
     """Return the epochs that come to about 10,000 steps, from 20 to 300.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows in an epoch.
+    batch_size : int
+        Rows a batch.
 
     Examples
     --------

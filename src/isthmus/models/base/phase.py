@@ -16,7 +16,7 @@ class Phase:
     name : str, default=""
         What the progress bar calls it; the estimator's class when empty.
     split_seed : int, optional
-        Of the rows that are held out; when absent, of the fit.
+        The seed of the choice of held-out rows; that of the fit when absent.
     origin : str, optional
         The fingerprint of the fit whose codes are the data. By it a checkpoint is known, and not
         by the codes: their last bits depend on the number of threads.

@@ -1,4 +1,4 @@
-"""New data from any member: codes are drawn, from a prior or from what was fitted to them."""
+"""`sample` and `fit_density`: new data from codes drawn from a prior or a fitted density."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CodeSampling:
             A mixture of Gaussians with full covariances, or a normalising flow, which takes
             longer and follows bent distributions.
         n_components : int or "auto", default="auto"
-            Of the mixture; "auto" is 10, or fewer where there are few rows.
+            Components of the mixture; "auto" is 10, or fewer where there are few rows.
         random_state : int, RandomState or None, default=None
             Where all draws come from.
 

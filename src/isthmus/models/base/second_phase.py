@@ -15,7 +15,7 @@ __all__ = ["SecondPhase"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SecondPhase(TrainedEstimator):
-    """An estimator whose data go through the autoencoder that it began with."""
+    """Base of classifiers and of Deep SVDD: data are prepared as by the pretrained autoencoder."""
 
     autoencoder_: BaseAutoencoder = field(init=False)
 

@@ -28,7 +28,7 @@ _BY_ITSELF = Phase()
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
-    """How a network is trained, and what is known after; see `Autoencoder` for the parameters."""
+    """Parameters of training, and the state after a fit; see `Autoencoder` for the parameters."""
 
     max_epochs: int | str = "auto"
     batch_size: int | str = "auto"
@@ -56,7 +56,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     fit_seconds_: float = field(init=False)
     outcome_: str = field(init=False)
 
-    # Of an estimator that is fitted as a part of another's fit.
+    # Set where this estimator is fitted as a part of another's fit.
     phase: Phase = field(init=False, default=_BY_ITSELF)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -100,7 +100,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     def untrained_on(self, X: Any) -> Self:
         """Become the control of this estimator: fitted to the data, its network untrained.
 
-        Members of the family have a control of another kind; see `untrained`.
+        `isthmus.models.base.control.untrained` calls it; autoencoders do without.
         """
         raise NotImplementedError
 

@@ -57,7 +57,7 @@ def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]
 
 
 def check_size(x: Tensor) -> None:
-    """Refuse to learn from values that the scaling had to clip; new ones may be as odd as that.
+    """Refuse to learn from values that the scaling had to clip; new ones may be as unusual as that.
 
     Parameters
     ----------

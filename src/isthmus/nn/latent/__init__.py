@@ -1,4 +1,4 @@
-"""q(z|x), p(z) and D: what the code is."""
+"""q(z|x), p(z) and D: the kinds of code (latents) and their divergences."""
 
 from isthmus.nn.latent.base import LATENTS, Latent, StochasticLatent
 from isthmus.nn.latent.concrete import BernoulliLatent, CategoricalLatent, ConcreteLatent

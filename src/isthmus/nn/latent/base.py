@@ -1,4 +1,4 @@
-"""What every code offers: q(z|x), and p(z) with its divergence where there is a prior."""
+"""Base classes of the codes: q(z|x), and p(z) with its divergence where there is a prior."""
 
 from __future__ import annotations
 
@@ -47,13 +47,29 @@ class Latent(Part, nn.Module):
         raise NotImplementedError
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the code z (n, *code_shape) of the encoder's output h, drawn where it is."""
+        """Return the code z (n, *code_shape) of the encoder's output h, drawn where it is.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         return self.sample(h, generator)[0]
 
     def sample(
         self, h: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the code z of h, drawn where it is, and its divergence (n,) in nats or None."""
+        """Return the code z of h, drawn where it is, and its divergence (n,) in nats or None.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         return self.mean(h), self.divergence(h)
 
     def divergence(self, h: Tensor) -> Tensor | None:
@@ -86,7 +102,8 @@ class StochasticLatent(Latent):
     prior : Prior, optional
         p(z); the standard normal when absent.
     shape : sequence of int, optional
-        Of a code that is no vector.
+        The shape of a code that is no vector: a map (channels, height, width) or tokens (number,
+        width).
 
     Attributes
     ----------
@@ -111,7 +128,15 @@ class StochasticLatent(Latent):
         return (latent_dim,) if self.shape is None else self.shape
 
     def noise(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw the standard normal noise that `at` takes for the encoder's output h."""
+        """Draw the standard normal noise that `at` takes for the encoder's output h.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         return normal_like(self.mean(h), generator)
 
     def sample(
@@ -125,11 +150,27 @@ class StochasticLatent(Latent):
         return self.at(h, self.noise(h, generator))
 
     def at(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the draw z (n, *code_shape) of some noise, which is broadcast to its shape."""
+        """Return the draw z (n, *code_shape) of some noise, which is broadcast to its shape.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        noise : Tensor
+            Standard normal noise, broadcast to the shape of the code.
+        """
         return self.log_ratio(h, noise)[0]
 
     def log_ratio(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the draw z that belongs to the noise, and log q(z|x) − log p(z) (n,) in nats."""
+        """Return the draw z that belongs to the noise, and log q(z|x) − log p(z) (n,) in nats.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        noise : Tensor
+            Standard normal noise, broadcast to the shape of the code.
+        """
         raise NotImplementedError
 
     def draw(self, h: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,6 +178,13 @@ class StochasticLatent(Latent):
 
         The divergence KL(q(z|x) ‖ p(z)), in nats, is in closed form where there is one; else it
         is estimated by this draw, without bias.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        noise : Tensor
+            Standard normal noise, broadcast to the shape of the code.
         """
         if self.closed_form:
             return self.at(h, noise), self.divergence(h)
@@ -163,7 +211,17 @@ class StochasticLatent(Latent):
     def sample_prior(
         self, n_samples: int, latent_dim: int, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw codes from the prior: (n_samples, latent_dim)."""
+        """Draw codes from the prior: (n_samples, latent_dim).
+
+        Parameters
+        ----------
+        n_samples : int
+            How many codes.
+        latent_dim : int
+            Numbers in a code.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         prior: Any = StandardNormal(latent_dim) if self.prior is None else self.prior
         drawn: Tensor = prior.sample(n_samples, generator)
         return drawn

@@ -54,15 +54,39 @@ class ConcreteLatent(StochasticLatent):
     # What a kind of code chooses ---------------------------------------------------------------
 
     def relaxed(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the draw of the temperature (n, latent_dim) that belongs to the noise."""
+        """Return the draw of the temperature (n, latent_dim) that belongs to the noise.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        noise : Tensor of shape (n, latent_dim)
+            Standard normal noise.
+        """
         raise NotImplementedError
 
     def discrete(self, h: Tensor, noise: Tensor) -> Tensor:
-        """Return the draw of temperature 0 (n, latent_dim) that belongs to the noise."""
+        """Return the draw of temperature 0 (n, latent_dim) that belongs to the noise.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        noise : Tensor of shape (n, latent_dim)
+            Standard normal noise.
+        """
         raise NotImplementedError
 
     def log_posterior(self, h: Tensor, z: Tensor) -> Tensor:
-        """Return log q(z|x) (n,) of discrete codes z, in nats."""
+        """Return log q(z|x) (n,) of discrete codes z, in nats.
+
+        Parameters
+        ----------
+        h : Tensor of shape (n, outputs(latent_dim))
+            The encoder's output.
+        z : Tensor of shape (n, latent_dim)
+            Discrete codes.
+        """
         raise NotImplementedError
 
     # What all have -----------------------------------------------------------------------------

@@ -23,7 +23,8 @@ class Deterministic(Latent):
     activation : str, default="identity"
         Name of the activation s, see `isthmus.nn.ACTIVATIONS`.
     shape : sequence of int, optional
-        Of a code that is no vector: a map (channels, height, width) or tokens (number, width).
+        The shape of a code that is no vector: a map (channels, height, width) or tokens (number,
+        width).
 
     Examples
     --------

@@ -32,7 +32,8 @@ class FiniteScalar(QuantizedLatent):
     levels : sequence of int, default=(8, 6, 5)
         Lᵢ, at least 3 each; the authors advise at least 5.
     decay : float, default=0.9
-        Of the running usage, which is for the perplexity only.
+        How much of the running average of the usage is kept at each batch; the average is for the
+        perplexity only.
     prior_units : int, default=32
         Numbers for each slot inside the prior.
     generator : torch.Generator, optional

@@ -25,7 +25,8 @@ class GaussianLatent(StochasticLatent):
     prior : Prior, optional
         p(z); N(0, I) when absent, for which the divergence has a closed form.
     shape : sequence of int, optional
-        Of a code that is no vector: a map (channels, height, width) or tokens (number, width).
+        The shape of a code that is no vector: a map (channels, height, width) or tokens (number,
+        width).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A deterministic code that the training makes like draws from a prior."""
+"""A deterministic code that is trained to be distributed like a prior."""
 
 from __future__ import annotations
 
@@ -39,7 +39,17 @@ class Matched(Deterministic):
     def sample_prior(
         self, n_samples: int, latent_dim: int, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draw codes from the prior: (n_samples, latent_dim)."""
+        """Draw codes from the prior: (n_samples, latent_dim).
+
+        Parameters
+        ----------
+        n_samples : int
+            How many codes.
+        latent_dim : int
+            Numbers in a code.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         device = None if generator is None else generator.device
         shape = (n_samples, latent_dim)
         if self.uniform:

@@ -1,4 +1,4 @@
-"""What every likelihood offers."""
+"""Base class of the likelihoods p(x|z), and their registry."""
 
 from __future__ import annotations
 
@@ -40,7 +40,15 @@ class Likelihood(Part, nn.Module):
         return channels
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """Return log p(x|z) of each value, in nats, in the shape of `x`."""
+        """Return log p(x|z) of each value, in nats, in the shape of `x`.
+
+        Parameters
+        ----------
+        parameters : Tensor of shape (n, parameter_channels(channels), ...)
+            What the decoder gives.
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled.
+        """
         raise NotImplementedError
 
     def mean(self, parameters: Tensor) -> Tensor:
@@ -48,7 +56,15 @@ class Likelihood(Part, nn.Module):
         raise NotImplementedError
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw x from p(x|z), in the shape of the data."""
+        """Draw x from p(x|z), in the shape of the data.
+
+        Parameters
+        ----------
+        parameters : Tensor of shape (n, parameter_channels(channels), ...)
+            What the decoder gives.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         raise NotImplementedError
 
     def prediction(self, parameters: Tensor) -> Tensor:

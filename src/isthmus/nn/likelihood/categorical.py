@@ -12,8 +12,8 @@ from isthmus.nn.noise import exponential_like
 
 __all__ = ["Categorical"]
 
-# Nats by which a class without a row is less probable than its logit says: as odd as a number that
-# is ten standard deviations off.
+# Nats by which a class without a row is less probable than its logit says: as unusual as a number
+# that is ten standard deviations off.
 _NEVER = 50.0
 
 

@@ -36,8 +36,9 @@ class AdversarialModule(CriticisedModule):
     encoder, decoder, latent, likelihood, critic, **parts
         See `CriticisedModule`; the latent is `Matched`, or another with a `sample_prior`.
     gradient_weight : float, default=1.0
-        Of `gradient_penalty` with the code in units of the prior's standard deviation. Without it
-        the codes chase the critic in a cluster and never spread over the prior.
+        The coefficient of `gradient_penalty`, with the code in units of the prior's standard
+        deviation. Without it the codes chase the critic in a cluster and never spread over the
+        prior.
 
     Examples
     --------
@@ -72,7 +73,7 @@ class AdversarialModule(CriticisedModule):
         Parameters
         ----------
         record : Record
-            Of the batch.
+            The record of the batch.
         z : Tensor of shape (n, latent_dim)
             Its codes.
         """
@@ -98,7 +99,7 @@ class ConditionalAdversarialModule(AdversarialModule):
     encoder, decoder, latent, likelihood, critic, **parts
         See `AdversarialModule`.
     data_gradient_weight : float, default=0.1
-        Of `gradient_penalty`, for the critic of the data.
+        The coefficient of `gradient_penalty` for the critic of the data.
     """
 
     critics: ClassVar[tuple[str, ...]] = ("code", "data")

@@ -178,7 +178,15 @@ class AutoencoderModule(nn.Module):
             record.weight = emphasis if record.weight is None else emphasis * record.weight
 
     def apply_corruption(self, corruption: AnyCorruption, record: Record) -> None:
-        """Apply a corruption to a record, in any mode."""
+        """Apply a corruption to a record, in any mode.
+
+        Parameters
+        ----------
+        corruption : callable
+            What is applied, see `isthmus.nn.corruption.base`.
+        record : Record
+            The record of a batch that was observed; what the encoder sees is replaced in it.
+        """
         more = {"record": record} if takes_record(corruption) else {}
         record.seen = corruption(record.seen, record.batch.noise, **more)
 
@@ -322,7 +330,15 @@ class AutoencoderModule(nn.Module):
         return parameters
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the encoder's output h for data `x` (n, channels, …), without corruption."""
+        """Return the encoder's output h for data `x` (n, channels, …), without corruption.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        """
         return self.encoder_output(self._seen(x), condition)
 
     def _seen(self, x: Tensor) -> Tensor:
@@ -371,7 +387,15 @@ class AutoencoderModule(nn.Module):
         return self.likelihood.prediction(self.decode_parameters(z, condition))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the reconstruction of `x`, in its shape."""
+        """Return the reconstruction of `x`, in its shape.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, ...)
+            The data, scaled.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        """
         return self.likelihood.prediction(self._at_mean(Batch(x, condition=condition)).parameters)
 
     def _at_mean(self, batch: Batch) -> Record:
@@ -432,7 +456,7 @@ class AutoencoderModule(nn.Module):
         Parameters
         ----------
         record : Record
-            Of a batch that was observed and encoded.
+            The record of a batch that was observed and encoded.
         z : Tensor of shape (n, *code_shape)
             The code.
         """

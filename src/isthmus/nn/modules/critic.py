@@ -62,12 +62,28 @@ class Critic(nn.Module):
         initialise_(self.head, generator)
 
     def features(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return what the last layer sees of `x` (n, …): (n, width)."""
+        """Return what the last layer sees of `x` (n, …): (n, width).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, ...)
+            What is to be told apart.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        """
         h: Tensor = self.activation(self.network(x, condition))
         return h
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the logits (n,) of `x` (n, …), in nats and full precision."""
+        """Return the logits (n,) of `x` (n, …), in nats and full precision.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, ...)
+            What is to be told apart.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        """
         logits: Tensor = self.head(self.features(x, condition))[:, 0]
         return full_precision(logits)
 
@@ -113,8 +129,17 @@ def convincing(of_q: Tensor) -> Tensor:
 def gradient_penalty(critic: Critic, x: Tensor, condition: Tensor | None = None) -> Tensor:
     """Return ½‖∂logit/∂x‖², averaged over samples `x` (n, …) of P.
 
-    With it a game near its equilibrium converges instead of circling (Mescheder, Geiger & Nowozin
-    2018, arXiv:1801.04406, who call it R₁).
+    With it adversarial training near an equilibrium converges instead of circling (Mescheder,
+    Geiger & Nowozin 2018, arXiv:1801.04406, who call it R₁).
+
+    Parameters
+    ----------
+    critic : Critic
+        Whose slope is held down.
+    x : Tensor of shape (n, ...)
+        Samples of P.
+    condition : Tensor of shape (n, condition_dim), optional
+        For conditional models.
     """
     with torch.enable_grad():
         x = x.detach().requires_grad_()

@@ -20,6 +20,13 @@ def shuffle_columns(z: Tensor, generator: torch.Generator | None = None) -> Tens
 
     Rows of q(z) become rows of Π q(zⱼ): every column keeps its values and none goes with another.
 
+    Parameters
+    ----------
+    z : Tensor of shape (n, d)
+        Codes.
+    generator : torch.Generator, optional
+        The source of the draws; torch's global one when absent.
+
     Examples
     --------
     >>> z = torch.arange(6.0).reshape(3, 2)

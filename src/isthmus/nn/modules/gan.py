@@ -36,7 +36,7 @@ class GANModule(CriticisedModule):
     encoder, decoder, latent, likelihood, critic, **parts
         See `isthmus.nn.CriticisedModule`; the latent is `Matched`.
     gradient_weight : float, default=0.1
-        Of `isthmus.nn.modules.critic.gradient_penalty` at the data.
+        The coefficient of `isthmus.nn.modules.critic.gradient_penalty` at the data.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class PredictiveSparseModule(AutoencoderModule):
     prediction_weight : float, default=1.0
         α.
     inference_steps : int, default=10
-        Of FISTA, in `losses`.
+        Steps of FISTA in `losses`.
     **parts
         See `AutoencoderModule`.
 

@@ -1,4 +1,4 @@
-"""Whether networks of the user's own take and give what the family needs."""
+"""A check of the user's own networks: whether they take and give the shapes that they should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One move of the Markov chain that every autoencoder with noise is: x̃ ~ C(x̃|x), z ~ q(z|x̃)."""
+"""One step of the Markov chain of a model with noise: corrupt, encode, draw the code, decode."""
 
 from __future__ import annotations
 

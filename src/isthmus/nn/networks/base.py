@@ -31,9 +31,11 @@ class Place:
     hidden : tuple of int
         Units of hidden layers, or widths of recurrent ones; the decoder has them in reverse.
     channels : tuple of int
-        Of a convolutional encoder; the decoder has them in reverse.
+        Channels of a convolutional encoder, one entry for each halving; the decoder has them in
+        reverse.
     code_channels : int
-        Of a convolutional network whose code belongs to places: numbers at each of them, or 0.
+        Numbers of the code at each place, for a convolutional network whose code belongs to places;
+        else 0.
     activation, normalization, dropout
         See `isthmus.nn.Dense`.
     tied : bool
@@ -106,7 +108,7 @@ class Network(Part):
         Parameters
         ----------
         layout : {"table", "signal", "image"}
-            Of the data.
+            What kind of data the network is for.
         sample_shape : sequence of int
             Shape of one sample, channels last.
 

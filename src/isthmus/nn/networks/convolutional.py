@@ -170,7 +170,17 @@ class ConvolutionalEncoder(_Stack):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map `x` (n, *in_shape) to (n, out)."""
+        """Map `x` (n, *in_shape) to (n, out).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *in_shape)
+            What the encoder sees.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            The source of what dropout draws; torch's global one when absent.
+        """
         h = self._run(self.layers, x, generator)
         if self.code_channels:
             places: Tensor = self.head(h)
@@ -264,7 +274,17 @@ class ConvolutionalDecoder(_Stack):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map a code (n, latent_dim) to (n, *out_shape)."""
+        """Map a code (n, latent_dim) to (n, *out_shape).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, latent_dim) or (n, *code_shape)
+            The code.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            The source of what dropout draws; torch's global one when absent.
+        """
         z = z.flatten(1)
         if self.code_channels:
             places = self.first_shape[1:]

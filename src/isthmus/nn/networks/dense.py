@@ -89,7 +89,17 @@ class Dense(nn.Module):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map `x` (n, *in_shape), and the condition (n, condition_dim), to (n, *out_shape)."""
+        """Map `x` (n, *in_shape), and the condition (n, condition_dim), to (n, *out_shape).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *in_shape)
+            What the encoder sees.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            The source of what dropout draws; torch's global one when absent.
+        """
         h = x.flatten(1) if x.ndim > 2 else x
         if condition is not None:
             h = torch.cat([h, condition], dim=1)
@@ -113,6 +123,8 @@ class TiedDense(nn.Module):
         Numbers in the code; of an encoder that gives more (μ and log σ²) the first rows are tied.
     activation : str, default="relu"
         After each hidden layer.
+    generator : torch.Generator, optional
+        Where the initial biases come from.
 
     Raises
     ------
@@ -166,7 +178,15 @@ class TiedDense(nn.Module):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map a code (n, latent_dim) to (n, *out_shape)."""
+        """Map a code (n, latent_dim) to (n, *out_shape).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, latent_dim) or (n, *code_shape)
+            The code.
+        condition, generator
+            Not used: a tied decoder takes no condition and has no dropout.
+        """
         linears = list(reversed(self.tied_to.linears))
         h = F.linear(z.flatten(1), linears[0].weight[: self.latent_dim].t(), self.biases[0])
         for linear, bias, s in zip(

@@ -157,7 +157,17 @@ class RecurrentEncoder(_Recurrent):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map `x` (n, channels, length) to (n, out)."""
+        """Map `x` (n, channels, length) to (n, out).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, channels, length)
+            What the encoder sees.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            The source of what dropout draws; torch's global one when absent.
+        """
         if len(x) > _ROWS and not torch.is_grad_enabled():
             last = torch.cat([self._last(part, generator) for part in x.split(_ROWS)])
         else:
@@ -222,7 +232,17 @@ class RecurrentDecoder(_Recurrent):
         condition: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Map a code (n, latent_dim) to (n, *out_shape)."""
+        """Map a code (n, latent_dim) to (n, *out_shape).
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, latent_dim) or (n, *code_shape)
+            The code.
+        condition : Tensor of shape (n, condition_dim), optional
+            For conditional models.
+        generator : torch.Generator, optional
+            The source of what dropout draws; torch's global one when absent.
+        """
         z = z.flatten(1)
         code = z if condition is None else torch.cat([z, condition], dim=1)
         if len(code) > _ROWS and not torch.is_grad_enabled():

@@ -74,5 +74,13 @@ def penalty_term(
 
 
 def random_signs(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Return −1 and 1 with equal chances, in the shape of `like`."""
+    """Return −1 and 1 with equal chances, in the shape of `like`.
+
+    Parameters
+    ----------
+    like : Tensor of shape (n, ...)
+        Whose shape, dtype and device are taken.
+    generator : torch.Generator or None
+        A `Noise` draws for the whole batch and gives these rows.
+    """
     return bernoulli_like(like, generator).mul_(2).sub_(1)

@@ -103,12 +103,32 @@ class Contractive(Part):
 
 
 def encoder_code(module: AutoencoderModule, x: Tensor, condition: Tensor | None) -> Tensor:
-    """Return the code (n, latent_dim) of what an encoder sees, without a draw."""
+    """Return the code (n, latent_dim) of what an encoder sees, without a draw.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        The module whose encoder is asked.
+    x : Tensor of shape (n, ...)
+        What the encoder sees.
+    condition : Tensor of shape (n, condition_dim) or None
+        For conditional models.
+    """
     return module.latent.mean(module.encoder_output(x, condition))
 
 
 def exact_jacobian(module: AutoencoderModule, x: Tensor, condition: Tensor | None) -> Tensor:
-    """Return ∂z/∂x of each sample (n, latent_dim, …), in evaluation mode, by `torch.func`."""
+    """Return ∂z/∂x of each sample (n, latent_dim, …), in evaluation mode, by `torch.func`.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        The module whose encoder is asked.
+    x : Tensor of shape (n, ...)
+        What the encoder sees.
+    condition : Tensor of shape (n, condition_dim) or None
+        For conditional models.
+    """
 
     def code(sample: Tensor, c: Tensor | None) -> Tensor:
         return encoder_code(module, sample[None], None if c is None else c[None])[0]
@@ -121,6 +141,13 @@ def exact_jacobian(module: AutoencoderModule, x: Tensor, condition: Tensor | Non
 
 def closed_form(module: AutoencoderModule, x: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """Return what the Jacobian of one layer is made of: the slopes as a function of z, and ‖Wⱼ‖².
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        Its encoder is one linear layer.
+    x : Tensor of shape (n, ...)
+        What the encoder sees.
 
     Raises
     ------

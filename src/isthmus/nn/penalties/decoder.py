@@ -1,4 +1,4 @@
-"""What holds a decoder smooth: codes near those of the data decode to something like them."""
+"""Penalties that keep a decoder smooth: of the codes, its weights or its gradient."""
 
 from __future__ import annotations
 

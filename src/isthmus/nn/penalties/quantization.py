@@ -1,4 +1,4 @@
-"""What is added to the loss of a quantised code, and what is watched in it."""
+"""The commitment loss of quantised codes, and the perplexity, which is recorded only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a code may say: penalties that move the divergence to where it is wanted."""
+"""Free bits and capacity: penalties that hold the divergence above or at a number of nats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Penalties on the activity of a code: how much, and how often, its units speak."""
+"""Sparsity penalties: on how much, or how often, the units of a code are active."""
 
 from __future__ import annotations
 

@@ -98,7 +98,15 @@ class AutoregressivePrior(Prior):
         return -nats.view(z.shape).sum(1)
 
     def sample(self, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw sequences of indices: (n_samples, n_slots)."""
+        """Draw sequences of indices: (n_samples, n_slots).
+
+        Parameters
+        ----------
+        n_samples : int
+            How many sequences.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         drawn: list[Tensor] = []
         past: list[list[Tensor]] = [[] for _ in self.layers]
         for slot, place in enumerate(self.place):

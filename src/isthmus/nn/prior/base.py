@@ -1,4 +1,4 @@
-"""What every distribution of codes offers."""
+"""Base class of the priors p(z), and their registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ class Prior(Part, nn.Module):
         raise NotImplementedError
 
     def sample(self, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw codes: (n_samples, latent_dim)."""
+        """Draw codes: (n_samples, latent_dim).
+
+        Parameters
+        ----------
+        n_samples : int
+            How many codes.
+        generator : torch.Generator, optional
+            The source of the draws; torch's global one when absent.
+        """
         raise NotImplementedError
 
 

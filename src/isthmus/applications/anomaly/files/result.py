@@ -31,7 +31,7 @@ __all__ = ["FileResult", "is_image", "score_file"]
 _SHOWN = 5
 _FEWEST_FOR_DRIFT = 20
 _MOST_COUNTED = 10_000
-_FEWEST_NATS = 1.0  # a value that adds less is not worth a word, unless it is the oddest
+_FEWEST_NATS = 1.0  # a value that adds less is not worth a word, unless it is the most unusual
 _TOGETHER = "no single value stands out; they do not go together"
 
 
@@ -44,7 +44,7 @@ class FileResult:
     path : Path
         The file.
     scored : Scored
-        Its scores and its oddest rows.
+        Its scores and its most unusual rows.
     p_values : ndarray of shape (n,)
         NaN where there is none.
     alarms : ndarray of bool, of shape (n,)
@@ -63,9 +63,9 @@ class FileResult:
     metrics : DetectionMetrics or None
         Where the truth is known.
     explanation : Explanation or None
-        The explanation of the oddest rows; None where the detector has none to give.
+        The explanation of the most unusual rows; None where the detector has none to give.
     reasons : list of str
-        Why each of the oddest rows is odd; empty texts where there is no explanation.
+        Why each of the most unusual rows is unusual; empty texts where there is no explanation.
     groups : ndarray of int, of shape (n_oddest,)
         From 1, the largest; 0 for rows that raised no alarm.
     seconds : dict of str to float
@@ -88,7 +88,7 @@ class FileResult:
     seconds: dict[str, float]
 
     def order(self) -> NDArray[Any]:
-        """Return the places of the oddest rows among those kept, the oddest first."""
+        """Return the places of the most unusual rows among those kept, the most unusual first."""
         return np.argsort(self.scored.scores[self.scored.oddest], kind="stable")
 
     def name(self, row: int) -> str:
@@ -290,7 +290,7 @@ def _reasons(detector: AnomalyDetector, explanation: Explanation, most: int) -> 
     if is_image(detector):  # single pixels say nothing to people
         for one in heat_map(explanation.contributions):
             top, left = np.unravel_index(int(one.argmax()), one.shape)
-            texts.append(f"oddest around row {top}, column {left}")
+            texts.append(f"most unusual around row {top}, column {left}")
         return texts
     for row in range(len(explanation)):
         found = explanation.reasons(row, most)

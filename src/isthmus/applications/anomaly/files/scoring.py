@@ -1,4 +1,4 @@
-"""Scores of new rows, and the oddest of the rows themselves, in memory that does not grow."""
+"""Scores of new rows, and the most unusual of the rows themselves, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_VALUES = 20_000_000  # of the rows that are explained
 
 @dataclass
 class Scored:
-    """The scores of new rows, and the oddest of the rows themselves.
+    """The scores of new rows, and the most unusual of the rows themselves.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Scored:
         Row and reason.
     oddest : ndarray of int
         Rows that were kept, in the order of the file: alarms, `MOST_EXPLAINED` at most, and the
-        oddest where there are few alarms.
+        most unusual where there are few alarms.
     rows : DataFrame or ndarray
         These rows, as the detector takes them; None where nothing could be scored.
     """
@@ -60,7 +60,7 @@ class Scored:
 
 @dataclass
 class _Kept:
-    """The oddest rows seen so far."""
+    """The most unusual rows seen so far."""
 
     threshold: float
     most: int

@@ -1,4 +1,4 @@
-"""The control of every detector: the same scores of networks that have not been trained."""
+"""A control for detectors: the same scores from networks that have not been trained."""
 
 from __future__ import annotations
 

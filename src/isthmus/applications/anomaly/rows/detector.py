@@ -39,8 +39,8 @@ class AnomalyDetector(BaseDetector):
     """Learn what is normal and score what is not, with any autoencoder of the family.
 
     Some training rows are held out. They calibrate: the p-value of a new row is the share of them
-    that is at least as odd, so that a false-alarm rate can be stated and kept without labels and
-    without knowing how many anomalies there are.
+    that is at least as unusual, so that a false-alarm rate can be stated and kept without labels
+    and without knowing how many anomalies there are.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class AnomalyDetector(BaseDetector):
     threshold_ : Threshold or None
         The threshold, the rule that it was chosen by, and the numbers that belong to it.
     calibration_ : Calibration or None
-        The oddness of the held-out rows: their anomaly scores, minus `score_samples`.
+        The anomaly scores of the held-out rows: minus `score_samples`.
     offset_ : float
         `decision_function` is `score_samples` minus this; NaN where there is no threshold.
     ensemble_ : list of Member
@@ -268,8 +268,8 @@ class AnomalyDetector(BaseDetector):
         """Return how normal each row is; higher is more normal.
 
         It is minus the mean over members and scores of the surprise, in nats of the tail of the
-        training rows. −3 of a single score says that about 5 % of them were as odd, −7 that 0.1 %
-        would be; a mean of several is that far out more rarely. `p_values` say how rarely.
+        training rows. −3 of a single score says that about 5 % of them were as unusual, −7 that 0.1
+        % would be; a mean of several is that far out more rarely. `p_values` say how rarely.
 
         Parameters
         ----------
@@ -284,7 +284,7 @@ class AnomalyDetector(BaseDetector):
         return -mean_surprise(self.ensemble_, numeric_rows(self, X, reset=False))
 
     def explain(self, X: Any) -> Explanation:
-        """Return why rows are odd: what each value adds, and what was expected in its place.
+        """Return why rows are unusual: what each value adds, and what was expected in its place.
 
         Parameters
         ----------

@@ -105,7 +105,7 @@ class Member:
 
 
 def mean_surprise(members: Sequence[Member], array: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the oddness (n,) of rows: the mean surprise of all members, in nats.
+    """Return the anomaly score (n,) of rows: the mean surprise of all members, in nats.
 
     Parameters
     ----------

@@ -55,9 +55,9 @@ def _repaired(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Repair rows step by step, and return how surprising their values then are.
 
-    A reconstruction follows an odd value some of the way, and blames its neighbours for the rest.
-    So the values that are furthest off are replaced by what the network makes of the others, and
-    the row is reconstructed again, until no other value is far off.
+    A reconstruction follows an unusual value some of the way, and blames its neighbours for the
+    rest. So the values that are furthest off are replaced by what the network makes of the others,
+    and the row is reconstructed again, until no other value is far off.
 
     Parameters
     ----------

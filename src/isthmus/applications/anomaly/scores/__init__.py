@@ -1,4 +1,4 @@
-"""The raw anomaly scores: what in the evidence of a member makes a row odd; higher is odder.
+"""The raw anomaly scores: how unusual a row is by what a network makes of it (its evidence).
 
 A score is fitted on the training rows of its member and then kept as a few arrays, whose size does
 not depend on how many rows there were. `TailScale` then brings it to the unit of all: nats of the

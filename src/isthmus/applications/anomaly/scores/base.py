@@ -73,7 +73,7 @@ def evidence(member: Network, x: Tensor) -> Evidence:
         codes = module.latent.mean(h)
         known = torch.nan_to_num(part, nan=0.0) if module.missing else part
         surprise = -module.likelihood.log_prob(module.decode_parameters(codes), known)
-        # What overflows is as odd as can be, and neither missing nor an error.
+        # What overflows is as unusual as can be, and neither missing nor an error.
         codes = codes.flatten(1).nan_to_num(nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
         codes = codes.clamp(-_HUGE, _HUGE)
         surprise = surprise.nan_to_num(nan=_HUGE**2, posinf=_HUGE**2).clamp(max=_HUGE**2)
@@ -120,7 +120,7 @@ class Score:
         """
 
     def __call__(self, member: Network, x: Tensor, found: Evidence) -> NDArray[Any]:
-        """Return the score of each row; higher is odder.
+        """Return the score of each row; higher is more unusual.
 
         Parameters
         ----------

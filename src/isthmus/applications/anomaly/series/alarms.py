@@ -24,12 +24,12 @@ class Alarm:
     Attributes
     ----------
     start, end, peak : numpy.datetime64 or int
-        First, last and oddest step, both ends included: time stamps, or numbers of steps where the
-        series has none.
+        First, last and most unusual step, both ends included: time stamps, or numbers of steps
+        where the series has none.
     p_value : float
-        The p-value of the oddest step.
+        The p-value of the most unusual step.
     oddness : float
-        The anomaly score of the oddest step, in nats above what is usual.
+        The anomaly score of the most unusual step, in nats above what is usual.
     channels : tuple of str
         The channels that are responsible, most of all first.
     steps : (int, int)
@@ -64,7 +64,7 @@ def find_alarms(
     calibration: BlockCalibration,
     detector: AnomalyDetector,
 ) -> list[Alarm]:
-    """Return the stretches of a series in which the oddness is above a threshold.
+    """Return the stretches of a series in which the anomaly score is above a threshold.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def find_alarms(
     surprise : ndarray of shape (n, channels)
         See `isthmus.applications.anomaly.series.steps.step_surprise`.
     threshold : float
-        A step with an oddness above it raises an alarm.
+        A step with an anomaly score above it raises an alarm.
     apart : int
         Alarms at most so many steps apart are one; none spans a gap.
     calibration : BlockCalibration
@@ -115,7 +115,8 @@ def _blame(
     """Return the channels that are responsible for a run of steps, most of all first.
 
     By the explanation of the window around its peak, and not by the surprise itself: a
-    reconstruction follows an odd value some of the way, and is then off in the other channels too.
+    reconstruction follows an unusual value some of the way, and is then off in the other channels
+    too.
     """
     part = series.values[start : start + window]
     contributions = np.nan_to_num(detector.explain(part[None]).contributions[0], nan=0.0)

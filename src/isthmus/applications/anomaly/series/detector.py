@@ -100,9 +100,9 @@ class SeriesDetector(BaseDetector):
     interval_ : numpy.timedelta64 or None
         The time between two steps; None without time stamps.
     calibration_ : BlockCalibration or None
-        The oddness of the held-out steps: their anomaly scores, minus `score_samples`.
+        The anomaly scores of the held-out steps: minus `score_samples`.
     threshold_ : Threshold or None
-        A step with an oddness above its value is an alarm.
+        A step with an anomaly score above its value is an alarm.
     offset_ : float
         Minus that value: `decision_function` is `score_samples` minus this.
     channel_names_ : list of str
@@ -302,9 +302,9 @@ class SeriesDetector(BaseDetector):
         Returns
         -------
         ndarray of shape (n,)
-            In nats; around 0 for normal steps, negative for odd ones. NaN for steps in no window:
-            in stretches between gaps that are shorter than one, and, if `causal`, the first steps
-            of a stretch; and for steps of which all values are missing.
+            In nats; around 0 for normal steps, negative for unusual ones. NaN for steps in no
+            window: in stretches between gaps that are shorter than one, and, if `causal`, the first
+            steps of a stretch; and for steps of which all values are missing.
         """
         series = self.read(X)
         return np.asarray(-self._surprise(series).sum(1)[series.rows])

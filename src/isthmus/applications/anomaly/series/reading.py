@@ -111,7 +111,7 @@ def refuse_missing(rows: Rows, names: Sequence[str], members: Sequence[Network])
     rows : Rows
         The series.
     names : sequence of str
-        Of its channels.
+        The names of its channels.
     members : sequence of estimator
         The networks.
 

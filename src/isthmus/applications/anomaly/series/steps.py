@@ -39,7 +39,7 @@ def window_surprise(detector: AnomalyDetector, windows: NDArray[np.float64]) -> 
         with np.errstate(over="ignore", invalid="ignore"):
             by_value = member.reference.by_value(evidence(estimator, x).surprise) - member.usual
         total += estimator.schema_.channels_last(by_value.reshape(tuple(x.shape)))
-    # A value that overflows in the network is as odd as can be: it is there, and not missing.
+    # A value that overflows in the network is as unusual as can be: it is there, and not missing.
     known = np.nan_to_num(total / len(detector.ensemble_), nan=_MOST, posinf=_MOST, neginf=-_MOST)
     return np.where(np.isnan(windows), np.nan, known)
 
@@ -84,6 +84,6 @@ def step_surprise(
         for step in range(window):
             sums[some + step] += surprise[:, step]
             counts[some + step] += 1
-    # A step of which nothing was observed is neither normal nor odd.
+    # A step of which nothing was observed is neither normal nor unusual.
     known = (counts > 0) & ~np.isnan(series.values).all(1, keepdims=True)
     return np.where(known, sums / np.maximum(counts, 1), np.nan)
