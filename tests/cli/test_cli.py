@@ -513,7 +513,7 @@ def test_a_reader_that_leaves_early(work):
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_a_fit_that_is_interrupted_goes_on_to_the_same_model(work, forks):
     np.save("many.npy", RNG.normal(size=(1000, 6)))
-    words = ["fit", "many.npy", "-s", "max_epochs=60", "-s", "checkpoint_interval=0", "--quiet"]
+    words = ["fit", "many.npy", "-s", "max_epochs=200", "-s", "checkpoint_interval=0", "--quiet"]
     whole = forks.isthmus(*words, "-o", "whole.safetensors", "--checkpoint", "a.state")
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(

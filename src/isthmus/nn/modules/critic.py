@@ -254,7 +254,17 @@ def check_prior(latent: nn.Module) -> None:
 
 
 def draw_prior(latent: Any, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw as many codes from the prior of `latent` as there are in `like`, in its shape."""
+    """Draw as many codes from the prior of `latent` as there are in `like`, in its shape.
+
+    Parameters
+    ----------
+    latent : Latent
+        A code with a prior, see `check_prior`.
+    like : Tensor of shape (n, *code_shape)
+        Codes of this model.
+    generator : torch.Generator or None
+        Where the draws come from.
+    """
     drawn: Tensor = latent.sample_prior(len(like), like[0].numel(), generator)
     return drawn.to(like).reshape(like.shape)
 

@@ -98,7 +98,7 @@ class Network(Part):
         shape : sequence of int
             (channels, …) of a sample.
         channels : sequence of int
-            Of a convolutional encoder.
+            The channels of a convolutional encoder.
         """
         return None
 
