@@ -13,6 +13,7 @@ A part is a class that registers itself under a name. What a model is made of is
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,6 +113,11 @@ def _restored(value: Any) -> Any:
 _OF_THE_PLACE = ("latent_dim", "feature_shape", "in_shape", "out_shape", "generator")
 
 
+@functools.cache  # looking at a signature takes as long as making a layer
+def _signature(function: Any) -> inspect.Signature:
+    return inspect.signature(function)
+
+
 class Part:
     """Base of whatever registers itself: it remembers the arguments that it was made with."""
 
@@ -122,11 +128,11 @@ class Part:
         """Remember the arguments; everything else is for `__init__`."""
         self = super().__new__(cls)
         try:
-            bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs).arguments
+            bound = _signature(cls.__init__).bind_partial(self, *args, **kwargs).arguments
         except TypeError:
             bound = {}  # `__init__` says it better
         given = dict(list(bound.items())[1:])
-        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+        for name, parameter in _signature(cls.__init__).parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 given |= given.pop(name, {})
         object.__setattr__(self, "_arguments", given)
@@ -143,11 +149,11 @@ class Part:
 def _options_of(make: Any) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a class or a function; a class without a constructor has none."""
     if not isinstance(make, type):
-        return inspect.signature(make).parameters
+        return _signature(make).parameters
     if all("__init__" not in vars(cls) for cls in _own_bases(make)):
         return {}
     constructor = cast("Any", make).__init__  # the signature of the class is that of `__new__`
-    return inspect.signature(constructor).parameters
+    return _signature(constructor).parameters
 
 
 def _own_bases(cls: type) -> list[type]:
