@@ -225,7 +225,7 @@ def test_a_look_up_table_is_found_with_and_without_held_out_rows():
     alone = diagnose(memoriser(), train)
     assert problems(alone) == {"memorises"}
     assert "look-up table" in found(alone, "memorises").text
-    assert alone.evidence.row_error < 0.15
+    assert alone.evidence.row_error < 0.3
     assert alone.evidence.between_error > alone.evidence.between_distance / 2
     beside = diagnose(memoriser(), test, X_train=train)
     assert "memorises" in problems(beside)

