@@ -79,7 +79,7 @@ def test_fit_reports_what_was_chosen(work, capsys):
         "80 samples of 4 features",
         "dense 16-2",
         "gaussian (chosen by the data)",
-        "standard (chosen by the data)",
+        "robust (chosen by the data)",
         "nats a sample",
         "m.safetensors, ",
         "isthmus score m.safetensors table.csv",

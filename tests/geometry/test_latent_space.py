@@ -235,7 +235,7 @@ def test_edits_come_back_in_the_container_of_the_data():
     np.testing.assert_array_equal(found.apply(frame[:4], 0.5), edited)
     plain = ConceptDirection.from_labels(linear(), torch.as_tensor(X), torch.as_tensor(has))
     assert isinstance(plain.apply(torch.as_tensor(X[:4]), torch.ones(4)), torch.Tensor)
-    assert plain.apply(X[:4].tolist(), 1).dtype == np.float32
+    assert plain.apply(X[:4].tolist(), 1).dtype == np.float64
 
 
 def test_images_and_conditions():

@@ -105,7 +105,7 @@ def test_the_condition_decides_what_is_shown():
     model = progressing()
     shown = model.progress(X[TEST][:100])
     assert shown.shape == (100, 10, 64)
-    assert shown.dtype == np.float32
+    assert shown.dtype == np.float64
     told = judge().predict(shown.reshape(-1, 64)).reshape(100, 10)
     assert (told == np.arange(10)).mean() > 0.7
     assert (told.argmax(1) == 9).mean() > 0.5

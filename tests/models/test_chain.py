@@ -97,7 +97,7 @@ def test_samples_are_the_ends_of_chains():
     chains = model.sample_chain(30, n_chains=7, random_state=3)
     np.testing.assert_array_equal(samples, chains[:, -1])
     assert samples.shape == (7, 8)
-    assert samples.dtype == chains.dtype == np.float32
+    assert samples.dtype == chains.dtype == np.float64
     rounded = model.sample(1000, random_state=0).round()
     assert total_variation(rounded) < 0.25
 

@@ -67,8 +67,10 @@ def test_the_container_changes_neither_fit_nor_codes(kind, tmp_path):
     other = Autoencoder(latent_dim=2, max_epochs=2, random_state=0).fit(given)
     np.testing.assert_array_equal(plain(other.transform(X)), model().transform(X))
     np.testing.assert_array_equal(plain(model().transform(given)), model().transform(X))
-    np.testing.assert_array_equal(plain(model().reconstruct(given)), model().reconstruct(X))
-    np.testing.assert_array_equal(plain(model().score_samples(given)), model().score_samples(X))
+    # The same but for the digits that it came in.
+    for method in (model().reconstruct, model().score_samples):
+        found = plain(method(given))
+        np.testing.assert_array_equal(found, method(X).astype(found.dtype))
 
 
 def plain(result):
@@ -119,7 +121,7 @@ def test_numpy_in_numpy_out(name):
         (fitted.score_samples(X), (60,)),
     ):
         assert type(result) is np.ndarray
-        assert result.dtype == np.float32
+        assert result.dtype == (np.float32 if shape == (60, 2) else np.float64)
         assert result.shape == shape
     assert type(fitted.score(X)) is float
     np.testing.assert_array_equal(
@@ -140,7 +142,7 @@ def test_torch_in_torch_out(name):
         fitted.score_samples(tensor),
     ):
         assert isinstance(result, torch.Tensor)
-        assert result.dtype == torch.float32
+        assert result.dtype == (torch.float32 if result.shape == codes.shape else torch.float64)
         assert not result.requires_grad
         assert not result.is_inference()  # an ordinary tensor, to be used in a graph
     assert type(fitted.score(tensor)) is float
@@ -158,7 +160,7 @@ def test_pandas_in_pandas_out(name):
     for result in (codes, rebuilt, back, fitted.fit_transform(frame)):
         assert isinstance(result, pd.DataFrame)
         assert result.index.equals(INDEX)
-        assert (result.dtypes == np.float32).all()
+        assert (result.dtypes == (np.float32 if result.shape == codes.shape else float)).all()
     assert list(codes.columns) == list(fitted.get_feature_names_out())
     assert list(rebuilt.columns) == list(back.columns) == COLUMNS
     np.testing.assert_array_equal(fitted.reconstruct(frame[::-1])[::-1].index, INDEX)
@@ -176,7 +178,7 @@ def test_polars_in_polars_out(name):
     rebuilt = fitted.reconstruct(frame)
     for result in (codes, rebuilt, fitted.inverse_transform(codes), fitted.fit_transform(frame)):
         assert isinstance(result, pl.DataFrame)
-        assert set(result.dtypes) == {pl.Float32}
+        assert set(result.dtypes) == {pl.Float32 if result.shape == codes.shape else pl.Float64}
     assert codes.columns == list(fitted.get_feature_names_out())
     assert rebuilt.columns == COLUMNS
     np.testing.assert_array_equal(

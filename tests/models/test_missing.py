@@ -58,7 +58,9 @@ def test_what_is_missing_does_not_count_in_the_score():
 def test_scaling_is_that_of_the_values_that_are_there():
     _, seen, _ = correlated()
     for scaling in ("standard", "minmax"):
-        model = Autoencoder(missing="ignore", scaling=scaling, max_epochs=1).fit(seen)
+        model = Autoencoder(
+            missing="ignore", scaling=scaling, max_epochs=1, early_stopping=False
+        ).fit(seen)
         low, high = np.nanmin(seen, axis=0), np.nanmax(seen, axis=0)
         shift, scale = (
             (np.nanmean(seen, axis=0), np.nanstd(seen, axis=0))

@@ -131,8 +131,8 @@ def test_reconstruct_uses_the_predictor():
         (X, "none"),
         ((X > 0.5).astype(float), "none"),
         ((X * 255).astype(np.uint8), "bytes"),
-        (X * 16, "standard"),
-        (np.rint(X * 3), "standard"),
+        (X * 16, "robust"),
+        (np.rint(X * 3), "robust"),
     ],
     ids=["unit", "binary", "bytes", "amounts", "small whole numbers"],
 )

@@ -44,7 +44,7 @@ def test_codes_and_data_have_the_shapes_they_should(shape, name):
     assert codes.shape == (20, 3)
     for back in (model.reconstruct(X), model.inverse_transform(codes)):
         assert back.shape == size
-        assert back.dtype == np.float32
+        assert back.dtype == np.float64
         assert back.flags.c_contiguous
     assert model.score_samples(X).shape == (20,)
     assert np.isfinite(model.score_samples(X)).all()

@@ -205,8 +205,8 @@ def test_centred_data_keep_more_of_them_alive():
     [
         (X, {}, "gaussian", "center"),
         (X.round(), {}, "gaussian", "center"),
-        ((255 * X).astype(np.uint8), {}, "gaussian", "standard"),
-        (X - 0.5, {}, "gaussian", "standard"),
+        ((255 * X).astype(np.uint8), {}, "gaussian", "robust"),
+        (X - 0.5, {}, "gaussian", "robust"),
         (X, {"sparsity": "l1"}, "bernoulli", "none"),
         (X, {"likelihood": "bernoulli"}, "bernoulli", "none"),
         (X, {"scaling": None}, "gaussian", "none"),

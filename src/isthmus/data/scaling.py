@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from isthmus.data.containers import to_arrays
 from isthmus.data.schema import Schema
 from isthmus.data.summary import Summary
 from isthmus.registry import Registry
 
-__all__ = ["LARGEST", "SCALINGS", "Scaler", "Scaling", "fit_scaler"]
+__all__ = ["LARGEST", "SCALINGS", "Scaler", "Scaling", "fit_scaler", "precision_of"]
 
 LARGEST = 2.0**50
 _CHUNK = 1 << 22  # values at a time: the float64 intermediate stays small beside the data
@@ -26,10 +27,13 @@ class Scaler:
     Parameters
     ----------
     method : str
-        "none", "standard", "center", "minmax", "bytes", "levels:K", or "mixed" for a table with
-        several.
+        "none", "robust", "standard", "center", "minmax", "bytes", "levels:K", or "mixed" for a
+        table with several.
     shift, scale : ndarray of float64, of shape (features,) or (channels,)
         In the units of the data; scales are above 0.
+    fences : tuple of ndarray of shape (features,) or (channels,), optional
+        Where some values of the fit lie beyond them: the lowest and the highest value that counts,
+        in the units of the data. They are for the fit, and in no file.
 
     Examples
     --------
@@ -41,6 +45,7 @@ class Scaler:
     method: str
     shift: NDArray[np.float64]
     scale: NDArray[np.float64]
+    fences: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @property
     def is_identity(self) -> bool:
@@ -74,7 +79,9 @@ class Scaler:
             np.clip(values, -LARGEST, LARGEST, out=scaled[part], casting="same_kind")
         return scaled
 
-    def backward(self, array: NDArray[np.float32], schema: Schema) -> NDArray[np.float32]:
+    def backward(
+        self, array: NDArray[np.float32], schema: Schema, dtype: DTypeLike = np.float32
+    ) -> NDArray[Any]:
         """Return data (n, *sample_shape) in their own units from scaled data, channels first.
 
         Parameters
@@ -83,11 +90,12 @@ class Scaler:
             Scaled data, channels first.
         schema : Schema
             The form of a sample.
+        dtype : dtype, default=numpy.float32
+            The precision of the result: seconds since 1970 have no fractions in float32.
         """
-        if not self.is_identity:
-            shift, scale = self._broadcast(schema)
-            array = (array * scale + shift).astype(np.float32)
-        return np.ascontiguousarray(schema.channels_last(array))
+        shift, scale = self._broadcast(schema)
+        data = array if self.is_identity else array * scale + shift
+        return np.ascontiguousarray(schema.channels_last(data.astype(dtype, copy=False)))
 
     def bounds(self, summary: Summary) -> NDArray[np.float32]:
         """Return the least and the greatest scaled value of each column: (2, columns).
@@ -122,7 +130,13 @@ def _as_they_are(summary: Summary, columns: NDArray[np.bool_], text: str) -> tup
 @SCALINGS.register("standard")
 def _standard(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
     moments = summary.moments(columns)
-    return moments.mean, moments.deviation
+    return moments.mean, np.where(summary.constant[columns], 0.0, moments.deviation)
+
+
+@SCALINGS.register("robust")
+def _robust(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[Any, Any]:
+    moments = summary.usual_moments(columns)
+    return moments.mean, np.where(summary.constant[columns], 0.0, moments.deviation)
 
 
 @SCALINGS.register("center")
@@ -146,6 +160,24 @@ def _levels(summary: Summary, columns: NDArray[np.bool_], text: str) -> tuple[An
     return 0.0, int(text) - 1
 
 
+def precision_of(X: Any) -> np.dtype[Any]:
+    """Return the dtype that data come back in: float32, or float64 where that has too few digits.
+
+    Parameters
+    ----------
+    X : array-like
+        The data.
+
+    Examples
+    --------
+    >>> [str(precision_of(np.zeros(1, t))) for t in ("uint8", "float32", "int64", "float64")]
+    ['float32', 'float32', 'float64', 'float64']
+    """
+    arrays = to_arrays(X)
+    dtype = arrays.dtype if hasattr(arrays, "dtype") else np.asarray(arrays).dtype
+    return np.result_type(dtype, np.float32) if dtype.kind in "fiub" else np.dtype(np.float64)
+
+
 def fit_scaler(data: NDArray[Any] | Summary, schema: Schema, methods: Sequence[str]) -> Scaler:
     """Find the shift and scale of each feature.
 
@@ -156,8 +188,9 @@ def fit_scaler(data: NDArray[Any] | Summary, schema: Schema, methods: Sequence[s
     schema : Schema
         The form of a sample.
     methods : sequence of str
-        Names of `SCALINGS` for all, or one for each column: "none", "standard", "center" (the mean
-        taken away), "minmax", "bytes" (divided by 255), "levels:K" (by K − 1), or one of your own.
+        Names of `SCALINGS` for all, or one for each column: "none", "robust" (as "standard", but
+        without values beyond the `Fences`), "standard", "center" (the mean taken away), "minmax",
+        "bytes" (divided by 255), "levels:K" (by K − 1), or one of your own.
 
     Returns
     -------
@@ -175,4 +208,8 @@ def fit_scaler(data: NDArray[Any] | Summary, schema: Schema, methods: Sequence[s
     scale[~(np.isfinite(scale) & (scale > 0))] = 1.0
     shift[~np.isfinite(shift)] = 0.0
     name = methods[0] if len(set(methods)) == 1 else "mixed"
-    return Scaler(name, shift, scale)
+    robust = np.array([each == "robust" for each in per_column])
+    if not (robust.any() and (wild := robust & summary.wild).any()):
+        return Scaler(name, shift, scale)
+    low, high = summary.fences.low, summary.fences.high
+    return Scaler(name, shift, scale, (np.where(wild, low, -np.inf), np.where(wild, high, np.inf)))

@@ -17,6 +17,7 @@ __all__ = ["Extremes", "Levels", "Moments", "Whole", "flat_parts"]
 _CHUNK = 1 << 22  # values at a time: the float64 intermediate stays small beside the data
 _CACHED = 1 << 16  # values at a time where nothing but memory costs time
 _ABREAST = 512  # values that are compared at a time: narrow rows are taken several at a time
+_ROUNDING = 8 * np.finfo(np.float64).eps
 _HEAD = 1024  # nearly every column of fractions shows that it is one in its first rows
 
 
@@ -194,15 +195,27 @@ class Moments:
         moments = Moments(np.zeros(width), np.zeros(width), np.zeros(width))
         for flat in flat_parts(array, schema):
             part = flat if columns is None or columns.all() else flat[:, columns]
-            moments = moments.merge(_of_part(part.astype(np.float64)))
+            moments = moments.merge(cls.of_values(part.astype(np.float64)))
         return moments
+
+    @classmethod
+    def of_values(cls, part: NDArray[np.float64]) -> Moments:
+        """Return the moments of a chunk (values, columns), which is changed; NaN is no value."""
+        mean = part.mean(0)
+        if np.isnan(mean).any():
+            seen = ~np.isnan(part)
+            n = seen.sum(0)
+            mean = np.where(seen, part, 0.0).sum(0) / np.maximum(n, 1)
+            return cls(n, mean, np.where(seen, np.square(part - mean), 0.0).sum(0))
+        part -= mean
+        return cls(np.full(len(mean), len(part)), mean, np.einsum("ij,ij->j", part, part))
 
     @property
     def deviation(self) -> NDArray[np.float64]:
         """The standard deviation of each column: exactly 0 for a constant one."""
         deviation: NDArray[np.float64] = np.sqrt(self.squares / np.maximum(self.count, 1))
         # Rounding leaves a constant column a deviation of some 1e-16 of its size, not of 0.
-        deviation[deviation <= 1e-12 * np.abs(self.mean)] = 0.0
+        deviation[deviation <= _ROUNDING * np.abs(self.mean)] = 0.0
         return deviation
 
     def merge(self, other: Moments) -> Moments:
@@ -212,18 +225,6 @@ class Moments:
         delta = other.mean - self.mean
         squares = self.squares + other.squares + np.square(delta) * count * n / total
         return Moments(count + n, self.mean + delta * n / total, squares)
-
-
-def _of_part(part: NDArray[np.float64]) -> Moments:
-    """Return the moments of a chunk (values, columns), which is changed."""
-    mean = part.mean(0)
-    if np.isnan(mean).any():
-        seen = ~np.isnan(part)
-        n = seen.sum(0)
-        mean = np.where(seen, part, 0.0).sum(0) / np.maximum(n, 1)
-        return Moments(n, mean, np.where(seen, np.square(part - mean), 0.0).sum(0))
-    part -= mean
-    return Moments(np.full(len(mean), len(part)), mean, np.einsum("ij,ij->j", part, part))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.data.fences import Fences
 from isthmus.data.rows import Digest, KeptRows
 from isthmus.data.statistics import Extremes, Levels, Moments, Whole, flat_parts
 from isthmus.errors import InvalidInputError
@@ -83,6 +84,7 @@ class Summary:
         self._most_levels = most_levels
         self._array: NDArray[Any] | None = None
         self._parts: dict[type, Any] = {}
+        self._fences: Fences | None = None
 
     @classmethod
     def of(cls, array: NDArray[Any], schema: Schema) -> Self:
@@ -155,7 +157,7 @@ class Summary:
             parts = {kind: self._part(kind).merge(part) for kind, part in parts.items()}
         self.dtype = other.dtype if self.dtype is None else np.result_type(self.dtype, other.dtype)
         self.n_rows += other.n_rows
-        self._parts, self._array = parts, None
+        self._parts, self._array, self._fences = parts, None, None
         return self
 
     def _part(self, kind: type[PartT]) -> PartT:
@@ -244,6 +246,37 @@ class Summary:
         if not self._digested:
             raise InvalidInputError("digest: was not asked for; make it Summary(..., digest=True)")
         return self._part(Digest).hexdigest()
+
+    @property
+    def fences(self) -> Fences:
+        """Bounds beyond which values tell nothing of the spread; from the rows that are kept."""
+        if self._fences is None:
+            self._fences = Fences.of(self.kept.rows, self.schema)
+        return self._fences
+
+    @property
+    def wild(self) -> NDArray[np.bool_]:
+        """Whether a column has values beyond its fences."""
+        beyond: NDArray[np.bool_] = (self.low < self.fences.low) | (self.high > self.fences.high)
+        return beyond
+
+    def usual_moments(self, columns: NDArray[np.bool_]) -> Moments:
+        """Return mean and squared deviation of the columns marked, of what lies in the fences.
+
+        Of a column without wild values they are those of all rows, else those of the rows kept.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # of what is set aside below
+            moments, wild = self.moments(columns), self.wild[columns]
+        if not wild.any():
+            return moments
+        low, high = self.fences.low, self.fences.high
+        kept = Moments(np.zeros(self.width), np.zeros(self.width), np.zeros(self.width))
+        for part in flat_parts(self.kept.rows, self.schema):
+            inside = (part >= low) & (part <= high)
+            kept = kept.merge(Moments.of_values(np.where(inside, part, np.nan)))
+        of_kept = (kept.count[columns], kept.mean[columns], kept.squares[columns])
+        of_all = (moments.count, moments.mean, moments.squares)
+        return Moments(*(np.where(wild, a, b) for a, b in zip(of_kept, of_all, strict=True)))
 
     def moments(self, columns: NDArray[np.bool_] | None = None) -> Moments:
         """Return mean and squared deviation of all columns, or of those marked."""

@@ -34,6 +34,17 @@ class Evidence:
     error, train_error, shuffled_error : float
         The reconstruction error of `X`; of ``X_train``; and of rows of which each value comes from
         another row of `X`.
+    r2_per_column : ndarray of shape (features,)
+        1 − the squared error of each value as a share of its own variance, in a sample's order; NaN
+        for what is constant, or nearly always one value. Values far beyond all others are left out
+        of this and of all errors.
+    worst_column : str
+        The name of the value with the least of them; "" without one.
+    location, spread : ndarray of shape (columns,)
+        Mean and deviation of the scaled columns, or channels: about 0 and 1 where the fit
+        standardised them, NaN where it did not.
+    in_bytes : float
+        The largest value, as a share of 255, of data that were bytes in the fit; NaN for others.
     pca_error, error_beside_pca : float
         The reconstruction error of PCA with ``pca_codes`` components, fitted on ``X_train`` or on
         half of `X`; and the model's on the same rows. NaN where PCA would be exact.
@@ -77,6 +88,11 @@ class Evidence:
     error: float
     train_error: float
     shuffled_error: float
+    r2_per_column: Rows
+    worst_column: str
+    location: Rows
+    spread: Rows
+    in_bytes: float
     pca_error: float
     error_beside_pca: float
     pca_codes: int

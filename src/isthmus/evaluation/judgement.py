@@ -19,6 +19,8 @@ from isthmus.evaluation.evidence import USED, Evidence, plain
 __all__ = ["Finding", "judge"]
 
 _WIDTH = 92
+_AWAY, _WIDER = 4.0, 8.0  # in deviations of the fit, and as many times narrower or wider
+_WORSE = -0.5  # an R² that chance does not bring on a few dozen rows
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,49 @@ def _underfits(e: Evidence) -> Verdict | None:
             "note",
             f"{says}. A penalty, noise or a prior costs that much on purpose; without one, train "
             "longer (max_epochs) or give more rows.",
+        )
+    return "ok", f"{says}."
+
+
+def _other_data(e: Evidence) -> Verdict | None:
+    if e.in_bytes <= 1.001 / 255:
+        return (
+            "problem",
+            f"The model was fitted on bytes, 0 to 255; the largest of these values is "
+            f"{255 * e.in_bytes:.3g}: they seem to be divided by 255 already. Give bytes.",
+        )
+    known = np.isfinite(e.location) & (e.spread > 0)
+    if not known.any():
+        return None
+    away = np.where(known, np.abs(e.location), 0.0)
+    wide = np.where(known, np.abs(np.log(np.where(known, e.spread, 1.0))), 0.0)
+    columns = int(np.count_nonzero((away > _AWAY) | (wide > math.log(_WIDER))))
+    if not columns:
+        return "ok", "Every column has about the mean and the spread that it had in the fit."
+    worst = int(np.argmax(np.maximum(away / _AWAY, wide / math.log(_WIDER))))
+    return (
+        "problem",
+        f"{columns} of {len(known)} columns are not as in the fit; column {worst} has its mean "
+        f"{e.location[worst]:.3g} of the fit's deviations away, and {e.spread[worst]:.3g} times "
+        "their spread: other data, other units, or columns in another order. Give data of the same "
+        "make, or fit again.",
+    )
+
+
+def _by_column(e: Evidence) -> Verdict | None:
+    known = e.r2_per_column[np.isfinite(e.r2_per_column)]
+    if not known.size:
+        return None
+    least = float(known.min())
+    says = (
+        f"Of {known.size} values the one reconstructed worst is {e.worst_column!r}, with an R² of "
+        f"{least:.2f}; the median is {float(np.median(known)):.2f}"
+    )
+    if least < _WORSE and e.error < 0.5:
+        return (
+            "problem",
+            f"{says}: most of the variance is explained, but this value is further off than its "
+            "mean. Look at it for wild values, other units, or another likelihood.",
         )
     return "ok", f"{says}."
 
@@ -349,6 +394,8 @@ def _ratio(above: float, below: float) -> str:
 _RULES: tuple[tuple[str, Callable[[Evidence], Verdict | None], tuple[str, ...]], ...] = (
     ("training", _training, ("epochs", "best_epoch", "outcome", "late_gain", "gap")),
     ("underfits", _underfits, ("error", "error_beside_pca", "pca_error", "pca_codes")),
+    ("other data", _other_data, ("in_bytes",)),
+    ("worst column", _by_column, ("worst_column",)),
     (
         "copies its input",
         _copies,

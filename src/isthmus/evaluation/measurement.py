@@ -12,6 +12,8 @@ from sklearn.utils import _safe_indexing
 from torch import Tensor
 
 from isthmus.data.containers import is_frame, is_tensor
+from isthmus.data.fences import Fences
+from isthmus.data.schema import Schema
 from isthmus.errors import InvalidInputError
 from isthmus.evaluation import probes
 from isthmus.evaluation.codes import code_statistics, fit_pca
@@ -28,6 +30,7 @@ Rows = NDArray[np.float64]
 _FEWEST = 4  # rows: half of them for PCA, and two to compare
 _MOST = 2000  # rows that are looked at; more change no judgement
 _VALUES = 1 << 21  # of all rows together, so that PCA of large images stays quick
+_MOSTLY = 0.8  # the share of one value from which an R² is one of a few rows
 _PAIRS = 1000  # rows of which all distances are taken
 _SLOPES = 128  # rows through which gradients are taken
 
@@ -87,7 +90,7 @@ def measure(
     most = int(np.clip(_VALUES // values, 200, _MOST))
     given = _count(X, "X")
     x, c = model.prepare(*_draw(X, y, most, rng))
-    f = model.features(x)
+    f = _usual(model.features(x))
     trained_on = None
     if X_train is not None:
         _count(X_train, "X_train")
@@ -96,7 +99,7 @@ def measure(
                 "y_train: a conditional model needs the condition of X_train as well; got None"
             )
         trained_on = model.prepare(*_draw(X_train, y_train, most, rng))
-    base = f if trained_on is None else model.features(trained_on[0])
+    base = f if trained_on is None else _usual(model.features(trained_on[0]))
     mean = np.nan_to_num(_mean(base))
     with probes.watch_units(model.module) as units:
         back = model.reconstruct(x, c)
@@ -122,6 +125,7 @@ def measure(
         error=_share(f, back, mean),
         train_error=train_error,
         shuffled_error=_share(model.features(x_shuffled), model.reconstruct(x_shuffled, c), mean),
+        **_by_column(estimator, x, f, back),
         **_beside_pca(f, back, None if trained_on is None else base, in_use, rng),
         jacobian_trace=probes.jacobian_trace(
             model.module,
@@ -145,6 +149,43 @@ def measure(
         saturated_units=units.saturated,
         **_training(estimator),
     )
+
+
+def _usual(rows: Rows) -> Rows:
+    """Return rows with NaN for values so far from all others that one would outweigh the rest."""
+    fences = Fences.of(rows, Schema((rows.shape[1],), "table"))
+    return np.where((rows < fences.low) | (rows > fences.high), np.nan, rows)
+
+
+def _by_column(estimator: BaseAutoencoder, x: Tensor, f: Rows, back: Rows) -> dict[str, Any]:
+    """Return how well each value is reconstructed, and whether columns are as in the fit."""
+    mean = _mean(f)
+    total = np.nansum(np.square(f - mean), axis=0)
+    left = np.nansum(np.square(f - back), axis=0)
+    usual = np.nanmedian(np.where(np.isnan(f).all(axis=0), 0.0, f), axis=0)
+    varies = (total > 0) & (np.mean(f == usual, axis=0) <= _MOSTLY)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = np.where(varies, 1 - left / total, np.nan)
+    worst = ""
+    if np.isfinite(r2).any():
+        place = int(np.nanargmin(r2))
+        names = estimator.column_names
+        worst = names[place] if names is not None and len(names) == len(r2) else str(place)
+    method = estimator.scaler_.method
+    channels = x.numpy().astype(np.float64).swapaxes(0, 1).reshape(x.shape[1], -1).T
+    standardised = method in ("robust", "standard")
+    unknown = np.full(x.shape[1], np.nan)
+    return {
+        "r2_per_column": r2,
+        "worst_column": worst,
+        "location": _mean(channels) if standardised else unknown,
+        "spread": _deviation_of(channels) if standardised else unknown,
+        "in_bytes": float(np.nanmax(channels)) if method == "bytes" else math.nan,
+    }
+
+
+def _deviation_of(rows: Rows) -> Rows:
+    return np.sqrt(_mean(np.square(rows - _mean(rows))))
 
 
 def _count(X: Any, name: str) -> int:

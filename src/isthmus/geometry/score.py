@@ -135,8 +135,7 @@ def project(
         if len(path) == 1:
             path[0] = np.where(np.isnan(path[0]), target, path[0])
         path.append((path[-1] + share * (target - path[-1])).astype(np.float32))
-    schema = estimator.schema_
-    return np.stack([estimator.scaler_.backward(point, schema) for point in path])
+    return np.stack([estimator.in_units(point) for point in path])
 
 
 def _check_mean(estimator: Any) -> None:

@@ -59,8 +59,11 @@ class Autoencoder(BaseAutoencoder):
         each column of a table its own, "categorical:K" for the K classes 0 … K−1 too, or
         "categorical:K+1" where a class K stands for all that the fit has not seen: what
         `isthmus.data.table.TableEncoder` works out.
-    scaling : {"auto", "standard", "center", "minmax"} or None, default="auto"
-        "auto" standardises real values, divides bytes by 255 and leaves the rest. "center" only
+    scaling : {"auto", "robust", "standard", "center", "minmax"} or None, default="auto"
+        "auto" is "robust" for real values, divides bytes by 255 and leaves the rest. "robust"
+        standardises without values so far from the others of their column that they tell nothing
+        of its spread; they are set aside with a warning: scored, but not learned from. "standard"
+        takes all values as they are. "center" only
         takes the mean of each feature away: for features of one unit, such as pixels. With one
         likelihood a column, classes are left as they are, and so are the columns of a Bernoulli
         that lie in [0, 1].

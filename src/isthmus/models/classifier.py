@@ -136,7 +136,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
             )
         seed = draw_seed(self.random_state)
         self.autoencoder_ = self._pretrained(base, X)
-        x, _ = self.autoencoder_.to_tensors(X, None)
+        x = self.autoencoder_.learned_tensors(X)
         self.classes_ = classes
         labelled = np.flatnonzero(targets >= 0)
         self.n_labelled_ = len(labelled)
@@ -151,6 +151,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
                 torch.from_numpy(targets)[rows],
                 seed,
                 phase=replace(self.phase, name=f"{type(self).__name__}, fine-tuning"),
+                held_out=fitting.held_out_rows(self, len(labelled), seed),
             )
         )
         return self

@@ -180,5 +180,5 @@ class ConditionalAdversarialAutoencoder(BaseAutoencoder):
             codes.repeat_interleave(len(y), dim=0),
             conditions.repeat(len(codes), 1),
         )
-        shown = self.scaler_.backward(decoded, self.schema_)
+        shown = self.in_units(decoded)
         return shown.reshape(len(codes), len(y), *self.sample_shape_)

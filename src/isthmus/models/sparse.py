@@ -111,7 +111,7 @@ class SparseAutoencoder(BaseAutoencoder):
         # The k largest units of a code need data whose mean is 0; see docs/design.md.
         if self.sparsity != "topk" or not {*kinds} <= {"binary", "unit", "bytes"}:
             return ValueDefaults()
-        return ValueDefaults("gaussian", "standard" if "bytes" in kinds else "center")
+        return ValueDefaults("gaussian", "robust" if "bytes" in kinds else "center")
 
     def choose(self, facts: DataFacts) -> Choices:
         name = self.code_activation(

@@ -176,9 +176,10 @@ scaling, missing
             If the loss is NaN or infinite before there is one usable state.
         """
         x, seed = self._prepare_fit(X)
-        module = self.assemble(self._initial_centre(x))
+        held_out = fitting.held_out_rows(self, len(x), seed)
+        module = self.assemble(self._initial_centre(x, held_out))
         phase = replace(self.phase, name=f"{type(self).__name__}, second phase")
-        self.adopt(fitting.run(self, module, X, y, x, None, seed, phase=phase))
+        self.adopt(fitting.run(self, module, X, y, x, None, seed, phase=phase, held_out=held_out))
         self._judge(x, seed)
         return self
 
@@ -199,24 +200,25 @@ scaling, missing
         if pretrain and self.pretraining_epochs != "auto":
             base.set_params(max_epochs=self.pretraining_epochs)
         self.autoencoder_ = base.fit(X) if pretrain else untrained(base, X)
-        x, _ = self.autoencoder_.to_tensors(X, None)
-        return x, seed
+        return self.autoencoder_.learned_tensors(X), seed
 
     def untrained_on(self, X: Any) -> Self:
         """Become the control: initial weights, and the centre and threshold that go with them."""
         x, seed = self._prepare_fit(X, pretrain=False)
-        self.module_ = self.assemble(self._initial_centre(x)).eval()
+        centre = self._initial_centre(x, fitting.held_out_rows(self, len(x), seed))
+        self.module_ = self.assemble(centre).eval()
         self.history_, self.n_iter_, self.fit_seconds_ = History(), 0, 0.0
         self.outcome_ = "untrained"
         self._judge(x, seed)
         return self
 
-    def _initial_centre(self, x: Tensor) -> Tensor:
+    def _initial_centre(self, x: Tensor, held_out: NDArray[np.bool_] | None) -> Tensor:
         """Return the mean of the codes, its entries moved off 0 (there f = 0 would be the answer).
 
         An entry near 0 could be met by weights of 0 alone (Ruff et al. 2018, proposition 1).
         """
         module = self.autoencoder_.module_
+        x = x if held_out is None else x[torch.from_numpy(~held_out)]
         codes = torch.from_numpy(
             inference.map_rows(module, lambda rows, _: module.encode(rows), x, None)
         ).double()

@@ -65,6 +65,7 @@ def test_nothing_is_learned_from_the_rows_that_calibrate(kind):
     assert after.offset_ < before.offset_
 
 
+@pytest.mark.filterwarnings("ignore:X. values so far")  # as the changed ones are
 def test_without_a_calibration_every_row_is_learned_from():
     assert held_out_rows(estimator=Autoencoder(**SMALL), calibration_fraction=0) == []
 
@@ -75,6 +76,7 @@ def test_another_seed_holds_other_rows_out():
     assert held_out_rows(estimator=estimator, random_state=1) != first
 
 
+@pytest.mark.filterwarnings("ignore:X. values so far")
 def test_nothing_is_learned_from_the_end_of_a_series():
     rng = np.random.default_rng(0)
     X = np.sin(np.arange(400)[:, None] / [3, 5]) + 0.1 * rng.normal(size=(400, 2))

@@ -185,7 +185,7 @@ def _run(
             x = x.expand(n_chains, *x.shape[1:])
     states = inference.map_rows(module, walk, x, None, cost=n_kept)
     flat = states.reshape(-1, *states.shape[2:])
-    shown = model.scaler_.backward(flat, model.schema_)
+    shown = model.in_units(flat)
     return shown.reshape(*states.shape[:2], *shown.shape[1:])
 
 

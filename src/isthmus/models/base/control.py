@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sklearn.base import clone
 
 from isthmus.models.base import BaseAutoencoder
+from isthmus.models.base.fitting import held_out_rows
 from isthmus.models.base.parameters import check_parameters
 from isthmus.models.base.trained import TrainedEstimator
 from isthmus.training import History, draw_seed
@@ -38,8 +39,9 @@ def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
     if not isinstance(control, BaseAutoencoder):
         return control.untrained_on(X)
     check_parameters(control.constraints, control.get_params(deep=False), type(control).__name__)
-    _, _, choices = control.describe_data(control.check_data(X, reset=True), y)
-    module = control.initial_module(choices, draw_seed(control.random_state))
+    array, seed = control.check_data(X, reset=True), draw_seed(control.random_state)
+    _, _, choices = control.describe_data(array, y, held_out_rows(control, len(array), seed))
+    module = control.initial_module(choices, seed)
     control.module_ = module.eval()
     control.history_ = History()
     control.n_iter_ = 0

@@ -33,7 +33,9 @@ _OFF_A_LEVEL = 1e-2  # of the gap between two: more than float32 rounds
 _ROWS = 10_000  # at a time
 
 
-def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> Summary:
+def describe(
+    estimator: BaseAutoencoder, array: NDArray[Any], y: Any, held_out: NDArray[np.bool_] | None
+) -> Summary:
     """Set the form of a sample, the likelihood, the scaling and the condition.
 
     Parameters
@@ -44,6 +46,8 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> Summary
         The rows of the fit.
     y : array-like or None
         The condition.
+    held_out : ndarray of bool, of shape (n,), or None
+        Rows from whose values nothing is decided, but how many classes there are.
 
     Returns
     -------
@@ -59,19 +63,22 @@ def describe(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> Summary
     if layout == "auto" and array.ndim == 3 and _is_recurrent(estimator):
         layout = "signal"
     estimator.schema_ = infer_schema(array, layout)
-    summary = Summary.of(array, estimator.schema_)
+    training = array if held_out is None else array[~held_out]
+    summary = Summary.of(training, estimator.schema_)
     if estimator.missing == "ignore" and summary.all_missing:
         raise InvalidInputError("X: every value is missing; there is nothing to learn from")
     columns = estimator.schema_.module_shape[0]
     wanted, scaling = estimator.likelihood, estimator.scaling
     kinds = _kinds(estimator, summary)
+    if held_out is not None and any(kind.startswith("classes") for kind in kinds):
+        kinds = _all_classes(kinds, Summary.of(array, estimator.schema_))
     defaults = estimator.value_defaults(kinds)
     if isinstance(wanted, str) and wanted == "auto":
         wanted = defaults.likelihood
         scaling = defaults.scaling if scaling == "auto" else scaling
     likelihood, methods = choose_likelihood(wanted, scaling, kinds, columns, defaults.gaussian)
     estimator.scaler_ = fit_scaler(summary, estimator.schema_, methods)
-    estimator.fit_condition(y, summary.n_rows)
+    estimator.fit_condition(y, len(array))
     _check_support(estimator, summary, likelihood)
     estimator.likelihood_spec_ = likelihood
     return summary
@@ -269,6 +276,16 @@ def _check_recurrent(estimator: BaseAutoencoder) -> None:
             f"normalization: not for network={name!r}; leave it at None; got "
             f"{estimator.normalization!r}"
         )
+
+
+def _all_classes(kinds: list[str], summary: Summary) -> list[str]:
+    """Return kinds of which those of classes know all classes of a summary."""
+    high = summary.high if len(kinds) > 1 else np.array([np.nanmax(summary.high)])
+    whole = summary.whole.exact if len(kinds) > 1 else np.array([summary.whole.exact.all()])
+    return [
+        f"classes:{int(last) + 1}" if kind.startswith("classes") and exact else kind
+        for kind, last, exact in zip(kinds, high, whole, strict=True)
+    ]
 
 
 def _kinds(estimator: BaseAutoencoder, summary: Summary) -> list[str]:

@@ -23,12 +23,13 @@ from isthmus.data.containers import (
     like,
     to_arrays,
 )
-from isthmus.data.scaling import Scaler
+from isthmus.data.scaling import Scaler, precision_of
 from isthmus.data.schema import Schema
 from isthmus.data.summary import Summary
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import fitting, inference
 from isthmus.models.base.architecture import CUSTOM, Architecture, build
+from isthmus.models.base.aside import set_aside, settle_held_out, within_fences
 from isthmus.models.base.choices import Choices, DataFacts, ValueDefaults
 from isthmus.models.base.description import (
     base_architecture,
@@ -93,6 +94,7 @@ class BaseAutoencoder(
     condition_: ConditionEncoder | None = field(init=False)
     likelihood_spec_: LikelihoodSpec = field(init=False)
     n_features_in_: int = field(init=False)
+    dtype_: np.dtype[Any] = field(init=False)
 
     # What a member of the family chooses: the hooks -------------------------------------------
 
@@ -258,14 +260,17 @@ class BaseAutoencoder(
             if hasattr(self, name):
                 delattr(self, name)
         fitting.check_resumable(self)
-        x, condition, choices = self.describe_data(array, y)
         seed = draw_seed(self.random_state)
+        held_out = fitting.held_out_rows(self, len(array), seed)
+        x, condition, choices = self.describe_data(array, y, held_out)
         module = self.initial_module(choices, seed)
         if self.initialise(module, X, seed):
             state = new_state(module.to(choose_device(self.device)).eval(), TrainingConfig())
             state.outcome = "pretrained"
         else:
-            state = fitting.run(self, module, X, y, x, condition, seed, recipe=choices)
+            state = fitting.run(
+                self, module, X, y, x, condition, seed, recipe=choices, held_out=held_out
+            )
         self.adopt(state)
         return self
 
@@ -302,22 +307,34 @@ class BaseAutoencoder(
         self.adopt(self._state)
         return self
 
-    def describe_data(self, array: NDArray[Any], y: Any) -> tuple[Tensor, Tensor | None, Choices]:
+    def describe_data(
+        self, array: NDArray[Any], y: Any, held_out: NDArray[np.bool_] | None = None
+    ) -> tuple[Tensor, Tensor | None, Choices]:
         """Decide everything that is "auto"; return scaled data, condition and choices.
 
         Parameters
         ----------
         array : ndarray of shape (n, *sample_shape)
-            The training data, checked.
+            The data of the fit, checked.
         y : array-like or None
             The condition.
+        held_out : ndarray of bool, of shape (n,), optional
+            Rows from which nothing is decided.
         """
-        summary = describe(self, array, y)
-        x, condition = self.scale(array, y)
+        summary = describe(self, array, y, held_out)
+        scaled = self.scaler_.forward(array, self.schema_)
+        learned = set_aside(scaled, self.scaler_, self.column_names)
+        if held_out is not None:
+            learned = settle_held_out(learned, self.likelihood_spec_, held_out)
+        x = torch.from_numpy(within_support(learned, self.likelihood_spec_, self.column_names))
+        condition = self.encode_condition(y, len(array))
         check_size(x)
         facts = self._facts(summary)
         choices = with_parts(self, self.choose(facts), facts)
+        if learned is not scaled and bool(torch.isnan(x).any()):
+            choices = choices.but(missing=True)  # what is set aside is as if it were missing
         self.architecture_ = choices.architecture
+        self.dtype_ = precision_of(array)
         return x, condition, choices
 
     def _facts(self, summary: Summary) -> DataFacts:
@@ -421,8 +438,9 @@ class BaseAutoencoder(
 
         Returns
         -------
-        array of shape (n, *sample_shape), float32
-            In the container of `X`; for classes, the most probable one.
+        array of shape (n, *sample_shape)
+            In the container of `X` and the precision of the data of the fit (float32 or float64);
+            for classes, the most probable one.
         """
         check_is_fitted(self, "module_")
         try:
@@ -442,7 +460,7 @@ class BaseAutoencoder(
             raise InvalidInputError("X: expected finite codes; got NaN or infinity")
         condition = self.encode_condition(y, len(codes))
         decoded = self.map_rows(self.module_.decode, torch.from_numpy(codes.copy()), condition)
-        return like(self.scaler_.backward(decoded, self.schema_), X, self.column_names)
+        return like(self.in_units(decoded), X, self.column_names)
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Encode and decode; missing values are imputed.
@@ -456,12 +474,26 @@ class BaseAutoencoder(
 
         Returns
         -------
-        array of the shape of `X`, float32
+        array of the shape of `X`, float32; float64 for data of more digits
             In the container of `X`, in the units of the data.
         """
         x, condition = self.to_tensors(X, y)
         output = self.map_rows(self.module_, x, condition)
-        return like(self.scaler_.backward(output, self.schema_), X)
+        return like(self.scaler_.backward(output, self.schema_, precision_of(X)), X)
+
+    def in_units(self, scaled: NDArray[np.float32]) -> NDArray[Any]:
+        """Return scaled data (n, *module_shape) in the units and the precision of the fit.
+
+        Parameters
+        ----------
+        scaled : ndarray of shape (n, *module_shape)
+            Such as a decoder gives.
+
+        Returns
+        -------
+        ndarray of shape (n, *sample_shape)
+        """
+        return self.scaler_.backward(scaled, self.schema_, self.dtype_)
 
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return log p(x) of each sample or its bound, in nats; higher is more normal.
@@ -479,10 +511,11 @@ class BaseAutoencoder(
 
         Returns
         -------
-        array of shape (n,), float32
+        array of shape (n,), float32; float64 for data of more digits
         """
         x, condition = self.to_tensors(X, y)
-        return like(inference.log_density(self, x, condition), X)
+        scores = inference.log_density(self, x, condition)
+        return like(scores.astype(precision_of(X), copy=False), X)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of `score_samples`, in nats a sample.
@@ -523,6 +556,17 @@ class BaseAutoencoder(
         array = self.check_data(X, reset=False)
         needed = y is not None or not encoding or self.module_.encoder_takes_condition
         return self.scale(array, y, needed)
+
+    def learned_tensors(self, X: Any) -> Tensor:
+        """Return the data of a fit, scaled, with NaN for what this model has set aside.
+
+        Parameters
+        ----------
+        X : array-like, one sample a row
+            The data.
+        """
+        x, _ = self.to_tensors(X, encoding=True)
+        return torch.from_numpy(within_fences(x.numpy(), self.scaler_))
 
     def scale(
         self, array: NDArray[Any], y: Any, conditional: bool = True

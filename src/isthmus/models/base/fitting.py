@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isthmus.errors import InvalidInputError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_resumable",
+    "held_out_rows",
     "partial_fit",
     "run",
 ]
@@ -61,6 +63,7 @@ def run(
     *,
     recipe: Recipe | None = None,
     phase: Phase | None = None,
+    held_out: NDArray[np.bool_] | None = None,
 ) -> TrainingState:
     """Train `module` as the parameters of `estimator` say, with its callbacks and its progress.
 
@@ -82,6 +85,8 @@ def run(
         How this kind of model is trained; by plain back-propagation when absent.
     phase : Phase, optional
         Where this is a part of another fit; `estimator.phase` when absent.
+    held_out : ndarray of bool, of shape (n,), optional
+        Rows that decide when to stop, and that nothing is learned from; see `held_out_rows`.
 
     Returns
     -------
@@ -92,8 +97,8 @@ def run(
     module = module.to(device)
     phase = estimator.phase if phase is None else phase
     recipe = Recipe() if recipe is None else recipe
-    split_seed = seed if phase.split_seed is None else phase.split_seed
-    data = _data(estimator, recipe, x, condition, split_seed, device)
+    draws = seed if phase.split_seed is None else phase.split_seed
+    data = _data(recipe, x, condition, held_out, draws, device)
     config = _config(estimator, recipe, len(data), seed, device)
     checkpoint = _checkpoint(estimator, x, condition, config, phase)
     root = estimator._init_callback_context(max_subtasks=config.max_epochs)
@@ -200,20 +205,36 @@ def partial_fit(
     )
 
 
+def held_out_rows(estimator: TrainedEstimator, n_rows: int, seed: int) -> NDArray[np.bool_] | None:
+    """Return which rows of a fit are held out (n_rows,); None where there are too few for that.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose parameters these are; its phase may have a seed of the choice of its own.
+    n_rows : int
+        Rows of the fit.
+    seed : int
+        The seed of the fit.
+    """
+    count = int(estimator.validation_fraction * n_rows)
+    if not estimator.early_stopping or count < _FEWEST_HELD_OUT:
+        return None
+    chosen = estimator.phase.split_seed
+    return held_out(np.arange(n_rows), n_rows, count, seed if chosen is None else chosen)
+
+
 def _data(
-    estimator: TrainedEstimator,
     recipe: Recipe,
     x: Tensor,
     condition: Tensor | None,
+    out: NDArray[np.bool_] | None,
     seed: int,
     device: torch.device,
 ) -> TensorBatches:
-    """Return the rows as batches, with some held out where there are enough of them."""
-    count = int(estimator.validation_fraction * len(x))
+    """Return the rows as batches, with some held out."""
     data = TensorBatches(x, condition)
-    if estimator.early_stopping and count >= _FEWEST_HELD_OUT:
-        data = data.split(held_out(np.arange(len(x)), len(x), count, seed))
-    data = data.to(device)
+    data = (data if out is None else data.split(out)).to(device)
     if data.held_out is not None and recipe.binary_draws:
         draws = torch.Generator(device).manual_seed(seed + 6)  # once, so that epochs compare
         data.held_out.x = drawn_binary(data.held_out.x, draws)

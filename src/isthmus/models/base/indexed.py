@@ -81,7 +81,7 @@ class IndexedAutoencoder(BaseAutoencoder):
             return self.module_.decode(latent.lookup(part), c)
 
         decoded = self.map_rows(decode, torch.from_numpy(array.astype(np.int64)), None)
-        return like(self.scaler_.backward(decoded, self.schema_), indices, self.column_names)
+        return like(self.in_units(decoded), indices, self.column_names)
 
     @property
     def n_codes_(self) -> int:

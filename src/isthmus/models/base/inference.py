@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def map_rows(
     x: Tensor,
     condition: Tensor | None,
     cost: int = 1,
-) -> NDArray[np.float32]:
+) -> NDArray[Any]:
     """Apply a function to chunks of rows, without gradients, and join the results.
 
     Parameters
@@ -51,7 +51,7 @@ def map_rows(
 
     Returns
     -------
-    ndarray of shape (n, ...), float32
+    ndarray of shape (n, ...), float32, or float64 where the function gives that
     """
     module.eval()
     device = next(module.parameters()).device
@@ -68,7 +68,8 @@ def map_rows(
                 # result does not depend on its place.
                 part = torch.cat([part, part[-1:].expand(fill, *part.shape[1:])])
                 c = None if c is None else torch.cat([c, c[-1:].expand(fill, -1)])
-            parts.append(function(part, c)[:count].float().cpu())
+            result = function(part, c)[:count]
+            parts.append((result if result.dtype == torch.float64 else result.float()).cpu())
     return (torch.cat(parts) if len(parts) > 1 else parts[0]).numpy()
 
 
@@ -93,7 +94,7 @@ def draw(
 
 def log_density(
     estimator: BaseAutoencoder, x: Tensor, condition: Tensor | None
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Return log p(x|z) or the evidence lower bound of each row, in nats, in the data's units.
 
     Parameters
@@ -107,7 +108,7 @@ def log_density(
 
     Returns
     -------
-    ndarray of shape (n,), float32
+    ndarray of shape (n,), float64
     """
     module = estimator.module_
     device = next(module.parameters()).device
@@ -117,7 +118,7 @@ def log_density(
     def score(part: Tensor, c: Tensor | None) -> Tensor:
         log_prob, divergence = module.log_prob(part, c, noise)
         seen = torch.isnan(part).logical_not() if module.missing else 1.0
-        total = (log_prob - jacobian * seen).flatten(1).sum(1)
+        total = (log_prob.double() - jacobian * seen).flatten(1).sum(1)
         return total if divergence is None else total - divergence
 
     return map_rows(module, score, x, condition, cost=1 if noise is None else DRAWS)

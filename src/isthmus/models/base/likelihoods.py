@@ -150,9 +150,9 @@ def choose_likelihood(
     Examples
     --------
     >>> choose_likelihood("auto", "auto", ["real"], 1, "gaussian")
-    ('gaussian', ['standard'])
+    ('gaussian', ['robust'])
     >>> choose_likelihood("auto", "auto", ["real", "binary", "real"], 3, "gaussian")
-    ([('gaussian', [0, 2]), ('bernoulli', [1])], ['standard', 'none', 'standard'])
+    ([('gaussian', [0, 2]), ('bernoulli', [1])], ['robust', 'none', 'robust'])
     >>> choose_likelihood(["laplace", "categorical:70"], "auto", ["real"] * 2, 2, "gaussian")
     ([('laplace', [0]), ('categorical:70', [1])], ['standard', 'none'])
     """
@@ -209,7 +209,7 @@ def _levels(likelihood: str, scaling: str | None, kinds: Sequence[str]) -> tuple
                 "number of levels, such as 'discretized_logistic:17' for the whole numbers 0 to 16"
             )
         likelihood += ":256"
-    if scaling in ("standard", "center", "minmax"):
+    if scaling in ("robust", "standard", "center", "minmax"):
         raise InvalidInputError(
             f"scaling: levels are brought to 0 … 1 by their number; set it to 'auto'; got "
             f"{scaling!r}"
@@ -263,4 +263,4 @@ def _scale_of(scaling: str | None, kind: str, likelihood: str) -> str:
         return "bytes"
     if kind in ("binary", "unit"):
         return "none"
-    return "minmax" if bounded else "standard"
+    return "minmax" if bounded else "robust"

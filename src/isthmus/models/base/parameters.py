@@ -169,7 +169,7 @@ COMMON: dict[str, list[Any]] = {
         tuple,
         np.ndarray,
     ],
-    "scaling": [_Scalings({"auto", "standard", "center", "minmax"}), None],
+    "scaling": [_Scalings({"auto", "robust", "standard", "center", "minmax"}), None],
     "missing": [StrOptions({"error", "ignore"})],
     "max_epochs": [at_least(1, Integral), StrOptions({"auto"})],
     "batch_size": [at_least(1, Integral), StrOptions({"auto"})],

@@ -99,8 +99,8 @@ class CodeSampling:
 
         Returns
         -------
-        ndarray of shape (n_samples, *sample_shape), float32
-            In the units of the data.
+        ndarray of shape (n_samples, *sample_shape)
+            In the units of the data, in float32 or float64 as they were.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class CodeSampling:
             decoded = inference.map_rows(model.module_, shown, codes, condition)
         else:
             decoded = inference.map_rows(model.module_, model.module_.decode, codes, condition)
-        return model.scaler_.backward(decoded, model.schema_)
+        return model.in_units(decoded)
 
     @property
     def can_sample(self) -> bool:

@@ -66,6 +66,7 @@ class AutoencoderForm(Form[BaseAutoencoder]):
                 "layout": thing.schema_.layout,
                 "feature_names": None if names is None else [str(name) for name in names],
                 "n_features_in": int(thing.n_features_in_),
+                "dtype": thing.dtype_.name,
             },
             "scaling": thing.scaler_.method,
             "condition": None if condition is None else condition.to_json(),
@@ -143,6 +144,7 @@ class AutoencoderForm(Form[BaseAutoencoder]):
         model.outcome_ = header["outcome"]
         model.set_extra_state(header.get("extra", {}))
         model.n_features_in_ = schema["n_features_in"]
+        model.dtype_ = np.dtype(schema.get("dtype", "float32"))  # as all was that had none
         if names is not None:
             model.feature_names_in_ = np.asarray(names, dtype=object)
         return model
@@ -164,6 +166,7 @@ def _check_types(stored: Stored) -> None:
         and 0 <= header["fit_seconds"] < float("inf"),
         "history": isinstance(header["history"], list)
         and all(isinstance(record, dict) for record in header["history"]),
+        "dtype": schema.get("dtype", "float32") in ("float32", "float64"),
         "layout": schema["layout"] in ("table", "signal", "image"),
         "n_features_in": type(schema["n_features_in"]) is int and schema["n_features_in"] > 0,
         "feature_names": names is None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 from torch import Tensor
@@ -25,6 +26,7 @@ from isthmus.applications.anomaly.scores import (
 )
 from isthmus.errors import InvalidInputError
 from isthmus.models import Autoencoder, BaseAutoencoder, DeepSVDD, DenoisingAutoencoder
+from isthmus.models.base.aside import within_fences
 from isthmus.models.base.phase import Phase
 
 if TYPE_CHECKING:
@@ -219,12 +221,12 @@ def _default_members(shape: Sequence[int]) -> list[tuple[BaseAutoencoder, Sequen
     """
     n_rows, *sample_shape = shape
     if len(sample_shape) > 1:
-        return [(Autoencoder(likelihood="gaussian", scaling="standard"), _SCORES)]
+        return [(Autoencoder(likelihood="gaussian", scaling="robust"), _SCORES)]
     # 80 steps of training for a few rows, 200 from 4,800 on, more from 51,000 on.
     steps = max(min(80 + n_rows // 40, 200), n_rows // _BATCH)
     settings: dict[str, Any] = {
         "likelihood": "gaussian",
-        "scaling": "standard",
+        "scaling": "robust",
         "batch_size": _BATCH,
         "max_epochs": math.ceil(steps / math.ceil(n_rows / _BATCH)),
         "learning_rate": 4e-3,
@@ -280,7 +282,10 @@ def fit_scores(
     """
     member = Member(estimator, [], [], None, np.empty(0))
     x = member.scaled(array)
-    found = evidence(estimator, x)
+    # The spread and the codes of what was learned from; the tails of all there is.
+    values = x.numpy()
+    learned = within_fences(values, member.autoencoder.scaler_)
+    found = evidence(estimator, x if learned is values else torch.from_numpy(learned))
     by_value = found.surprise
     if isinstance(estimator, BaseAutoencoder):
         member.reference = Reconstruction()
@@ -290,7 +295,7 @@ def fit_scores(
         seen = np.isfinite(by_value)
         member.usual = np.where(seen, by_value, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
     some = np.sort(rng.permutation(len(x))[:_TAIL_ROWS])
-    few = found.take(some)
+    few = found.take(some) if learned is values else evidence(estimator, x[some])
     for name in names:
         if member.reference is not None and name == member.reference.name:
             score: Score = member.reference

@@ -42,7 +42,7 @@ def explain(members: Sequence[Member], array: NDArray[Any], names: Sequence[str]
         nats, repaired = _repaired(estimator, member.scaled(array), member.reference, member.usual)
         schema = estimator.schema_
         contributions.append(np.ascontiguousarray(schema.channels_last(nats)))
-        expected.append(estimator.scaler_.backward(repaired, schema))
+        expected.append(estimator.scaler_.backward(repaired, schema, np.float64))
     spread: NDArray[Any] = np.mean([member.spread for member in members], axis=0)
     # Classes have no mean: what the first member expects stands for all.
     mean = np.mean(expected, axis=0, dtype=np.float64)
