@@ -1,12 +1,13 @@
 # Every task of the project; `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-speed bench-classical bench-anomaly bench-generative docs clean
+.PHONY: help demo test test-lowest lint format bench bench-speed bench-classical bench-anomaly bench-generative docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -30,6 +31,16 @@ demo: $(VENV)/.installed  ## train five autoencoders on digits, write a report: 
 
 test: $(VENV)/.installed-dev  ## run tests, doctests and the README's blocks: under 10 minutes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip --quiet install --upgrade 'pip>=25.1'
+	$(LOWEST)/bin/python -m pip --quiet install -c constraints-lowest.txt \
+		-e '.[plot,table,image,yaml]' --group test
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed  ## run the tests with the lowest versions that are promised
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
@@ -62,4 +73,4 @@ docs: $(VENV)/.installed-dev  ## write docs/results.md from the ledger and redra
 	$(BIN)/python docs/make_pictures.py
 
 clean:  ## remove the environment, caches and the demo
-	rm -rf $(VENV) isthmus-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) isthmus-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

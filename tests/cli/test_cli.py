@@ -322,7 +322,7 @@ MISTAKES = {
     "no option like that": (["fit", "table.csv", "--modle", "x"], "--modle"),
     "no input": (["fit"], "INPUT is missing"),
     "no model argument": (["encode"], "Missing argument 'MODEL'"),
-    "number is no number": (["sample", "vae.safetensors", "x"], "Invalid value for 'N'"),
+    "number is no number": (["sample", "vae.safetensors", "x"], "Invalid value for"),
     "missing input": (["fit", "none.csv"], "none.csv: there is no such file"),
     "missing model": (["encode", "none.safetensors", "table.csv"], "there is no such file"),
     "model is a folder": (["info", "grey"], "this is a folder"),

@@ -36,11 +36,13 @@ MEMBERS = {
     "variational, mixture": VariationalAutoencoder(**BASE, prior="mixture"),
     "stacked": StackedAutoencoder(**BASE),
 }
-# What changes neither the weights nor the way to them; and `max_epochs`, which may be raised.
+# What changes neither the weights nor the way to them, or is what "auto" comes to; and
+# `max_epochs`, which may be raised.
 TAKEN_UP = {
     "checkpoint": "another.checkpoint",
     "checkpoint_interval": 1.0,
     "device": "cpu",
+    "layout": "table",
     "max_epochs": 3,
     "verbose": 1,
 }
@@ -71,7 +73,6 @@ OTHER = {
     "latent_activation": "sigmoid",
     "latent_dim": 3,
     "layer": "contractive",
-    "layout": "table",
     "learning_rate": 2e-3,
     "learning_rate_schedule": "constant",
     "likelihood": "gaussian",
@@ -100,6 +101,7 @@ OF_MEMBER = {
     "sparse, topk": {"network": (nn.Linear(4, 6), nn.Linear(6, 4))},
     "variational": {"network": (nn.Linear(4, 4), nn.Linear(2, 4))},
     "variational, mixture": {"network": (nn.Linear(4, 4), nn.Linear(2, 4))},
+    "stacked": {"latent_activation": "tanh"},
 }
 # Where no other value is valid; and `fine_tuning`, without which the layers are the same.
 LEFT_OUT = {

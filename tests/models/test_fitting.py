@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from isthmus import DenoisingAutoencoder
 from isthmus.applications.anomaly import AnomalyDetector
 from isthmus.errors import InvalidInputError
 from isthmus.models.base import fitting
 from isthmus.models.base.phase import Phase
-from isthmus.nn import L1
+from isthmus.nn import L1, Masking
 from isthmus.storage.container import read_header
 
 X = np.random.default_rng(0).normal(size=(120, 5))
@@ -58,12 +61,11 @@ OTHERS = {
     "latent_activation": "tanh",
     "latent": ("topk", {"k": 1}),
     "latent_dim": 3,
-    "layout": "table",
     "learning_rate": 2e-3,
     "learning_rate_schedule": "constant",
     "likelihood": "laplace",
     "missing": "ignore",
-    "network": "dense",
+    "network": (nn.Linear(5, 2), nn.Linear(2, 5)),
     "normalization": "layer",
     "optimizer": "sgd",
     "patience": 7,
@@ -78,6 +80,7 @@ OTHERS = {
 }
 INDIFFERENT = {
     "device": "cpu",
+    "layout": "table",  # what "auto" comes to
     "max_epochs": 2,
     "checkpoint": None,
     "checkpoint_interval": 5.0,
@@ -120,19 +123,92 @@ def test_a_detector_with_another_trim_does_not_get_the_old_model(tmp_path):
         AnomalyDetector(estimator=member, trim=0.2, random_state=0).fit(X)
 
 
-def test_a_function_among_the_parameters_is_known_in_another_process(tmp_path):
-    """By its name, and not by where it lies in memory."""
+def halved(x, generator):
+    return x / 2
 
-    def make():
-        def halved(x, generator):
-            return x / 2
 
-        return halved
+@dataclass
+class Shifted:
+    """A corruption that is no part: an object with settings."""
 
-    first, second = make(), make()
-    assert first is not second
+    by: float
+
+    def __call__(self, x, generator):
+        return x + self.by
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {"layout": "table", "network": "dense", "scaling": "robust", "batch_size": 32}),
+        ({}, {"precision": "float32", "device": "cpu", "latent_activation": "identity"}),
+        ({"random_state": 5}, {"random_state": np.int64(5)}),
+        ({"random_state": np.random.RandomState(5)}, {"random_state": np.random.RandomState(5)}),
+        ({"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": [np.int32(8)]}),
+        ({"clean_weight": 1.0}, {"clean_weight": 1}),
+        ({"corruption": Masking(0.3)}, {"corruption": Masking(0.3)}),
+        ({"corruption": Shifted(1.0)}, {"corruption": Shifted(1)}),
+        ({"corruption": halved}, {"corruption": halved}),
+        ({"penalties": {"a": L1()}}, {"penalties": {"a": L1()}}),
+    ],
+)
+def test_what_means_the_same_is_the_same_fit(one, other, tmp_path):
+    assert key(tmp_path / "c", **one) == key(tmp_path / "c", **other)
+
+
+def own(activation=nn.Tanh, seed=0, **changes):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(5, 4), activation(**changes), nn.Linear(4, 2)), nn.Linear(
+            2, 5
+        )
+
+
+def test_a_network_of_ones_own_is_known_by_structure_and_weights(tmp_path):
     path = tmp_path / "c"
-    assert key(path, corruption=first) == key(path, corruption=second)
+    networks = {
+        "as it was": own(),
+        "activation": own(nn.ReLU),
+        "setting": own(nn.LeakyReLU),
+        "another setting": own(nn.LeakyReLU, negative_slope=0.3),
+        "initial weights": own(seed=1),
+    }
+    keys = {name: key(path, network=network) for name, network in networks.items()}
+    assert len(set(keys.values())) == len(keys), keys
+    assert key(path, network=own()) == keys["as it was"]
+
+
+def test_a_fit_with_another_network_of_ones_own_does_not_get_the_old_weights(tmp_path):
+    settings = {"latent_dim": 2, "max_epochs": 1, "random_state": 0, "checkpoint": tmp_path / "c"}
+    before = DenoisingAutoencoder(network=own(), **settings).fit(X)
+    for network in (own(nn.ReLU), own(seed=1)):
+        with pytest.raises(InvalidInputError, match="^checkpoint: .*other settings"):
+            DenoisingAutoencoder(network=network, **settings).fit(X)
+    again = DenoisingAutoencoder(network=own(), **settings).fit(X)
+    assert again.fit_seconds_ == before.fit_seconds_
+
+
+class Opaque:
+    def __call__(self, x, generator):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"corruption": lambda x, generator: x}, "corruption holds a lambda"),
+        ({"corruption": Opaque()}, "corruption holds an object of class Opaque"),
+        ({"penalties": {"a": lambda module, x, z, generator: 0 * z.sum()}}, "penalties holds a l"),
+    ],
+)
+def test_what_a_new_process_cannot_know_is_refused_before_the_fit(given, what, tmp_path):
+    path = tmp_path / "c"
+    settings = {"max_epochs": 1, "random_state": 0, **given}
+    with pytest.raises(InvalidInputError, match=f"^checkpoint: {what}.*registered part") as caught:
+        DenoisingAutoencoder(**settings, checkpoint=path).fit(X)
+    assert "\n" not in str(caught.value)
+    assert not path.exists()
+    DenoisingAutoencoder(**settings).fit(X)  # without a checkpoint it is as good as any
 
 
 def test_a_longer_fit_goes_on_from_a_checkpoint(tmp_path):

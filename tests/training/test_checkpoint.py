@@ -443,17 +443,17 @@ def test_a_whole_file_with_the_wrong_content_is_refused(written, change):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"format": None}, {"format": 3, "version": "9.9"}])
+@pytest.mark.parametrize("change", [{"format": None}, {"format": 4, "version": "9.9"}])
 def test_a_checkpoint_of_another_format_is_refused_in_one_line(written, change):
     """The first format had no number."""
     header, tensors = read_tensor_file(written, "checkpoint")
-    assert header["format"] == 2
+    assert header["format"] == 3
     assert header["version"] == isthmus.__version__
     kind = header.pop("kind")
     header = {k: v for k, v in (header | change).items() if v is not None}
     write_tensor_file(written, kind, header, tensors)
     content = written.read_bytes()
-    expected = f"of format {change['format'] or 1}, .* reads format 2: delete the file"
+    expected = f"of format {change['format'] or 1}, .* reads format 3: delete the file"
     with pytest.raises(ModelFileError, match=expected) as caught:
         fit("everything", written)
     assert "\n" not in str(caught.value)

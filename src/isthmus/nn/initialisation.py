@@ -35,7 +35,8 @@ def blank(layer: type[LayerT], *args: Any, **kwargs: Any) -> LayerT:
         The layer; call `initialise_` before using it.
     """
     empty = layer(*args, device="meta", **kwargs)
-    device = torch.get_default_device()
+    # In torch 2.6 `get_default_device` is "cpu" even under ``torch.device("meta")``.
+    device = torch.empty(0).device
     return empty if device.type == "meta" else empty.to_empty(device=device)
 
 

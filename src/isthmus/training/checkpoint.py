@@ -19,24 +19,14 @@ from torch import Tensor
 from isthmus._version import __version__
 from isthmus.errors import InvalidInputError, ModelFileError
 from isthmus.storage.container import read_tensor_file, write_tensor_file
+from isthmus.training.checkpoint_schema import SCALARS, UnusableError, check_contents
 from isthmus.training.history import History
 from isthmus.training.step import TrainingState
 
 __all__ = ["Checkpoint", "fingerprint"]
 
-_FORMAT = 2  # 1 had no number, and held the states of generators
-_SCALARS = (
-    "max_epochs",
-    "epoch",
-    "steps",
-    "rate_scale",
-    "best_value",
-    "best_epoch",
-    "waited",
-    "seconds",
-    "outcome",
-    "data",
-)
+# 1 had no number, and held the states of generators; 2 knew a fit by the text of its parameters.
+_FORMAT = 3
 
 
 def fingerprint(description: str, *tensors: Tensor | None) -> str:
@@ -83,8 +73,14 @@ class Checkpoint:
     _written: float = field(default_factory=time.monotonic, repr=False)
 
     def save_if_due(self, state: TrainingState) -> None:
-        """Write the state if the interval has passed or the fit has ended."""
+        """Write the state if the interval has passed or the fit has ended.
+
+        Weights that are no numbers any more are not written: the fit will fail in its next epoch,
+        and the file keeps the last state from which that can be seen again.
+        """
         if state.outcome or time.monotonic() - self._written >= self.interval:
+            if any(parameter.isnan().any() for parameter in state.module.parameters()):
+                return
             self.save(state)
             self._written = time.monotonic()
 
@@ -100,7 +96,7 @@ class Checkpoint:
             if value is not None
         }
         header: dict[str, Any] = {"format": _FORMAT, "version": __version__}
-        header |= {name: getattr(state, name) for name in _SCALARS}
+        header |= {name: getattr(state, name) for name in SCALARS}
         header["history"] = state.history.records
         header["fingerprint"] = self.fingerprint
         write_tensor_file(self.path, "checkpoint", header, tensors)
@@ -128,25 +124,27 @@ class Checkpoint:
         if not Path(self.path).exists():
             return False
         header, tensors = read_tensor_file(self.path, "checkpoint")
-        if (found := header.get("format", 1)) != _FORMAT:
+        found = header.get("format", 1)
+        if type(found) is not int or found != _FORMAT:
+            shown = found if type(found) is int and 0 < found < 1000 else "unknown"
             raise ModelFileError(
-                f"{self.path} is a checkpoint of format {found}, written by Isthmus "
-                f"{header.get('version', 'before formats had numbers')}; this is Isthmus "
-                f"{__version__}, which reads format {_FORMAT}: delete the file to begin anew"
+                f"{self.path} is a checkpoint of format {shown}, written by Isthmus "
+                f"{_version_of(header)}; this is Isthmus {__version__}, which reads format "
+                f"{_FORMAT}: delete the file to begin anew"
             )
         if header.get("fingerprint") != self.fingerprint:
             raise InvalidInputError(
                 f"checkpoint: {str(self.path)!r} belongs to a fit with other settings or other "
                 "data; delete it to begin anew, or name another file"
             )
-        wanted = state.max_epochs
         try:
-            self._apply(header, tensors, state)
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+            check_contents(header, tensors, state)
+        except UnusableError as error:
             raise ModelFileError(
-                f"{self.path} cannot be resumed from ({reason}); delete it to begin anew"
+                f"{self.path} cannot be resumed from ({error}); delete it to begin anew"
             ) from error
+        wanted = state.max_epochs
+        self._apply(header, tensors, state)
         if state.max_epochs != wanted:
             warnings.warn(
                 f"checkpoint: {str(self.path)!r} is of a fit with max_epochs={state.max_epochs}; "
@@ -173,5 +171,12 @@ class Checkpoint:
         groups = state.optimizer.state_dict()["param_groups"]
         state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         state.history = History(header["history"])
-        for name in _SCALARS:
+        for name in SCALARS:
             setattr(state, name, header[name])
+
+
+def _version_of(header: dict[str, Any]) -> str:
+    """Return the version that wrote a file, if what stands there looks like one."""
+    version = header.get("version", "before formats had numbers")
+    plain = isinstance(version, str) and len(version) <= 40 and version.isascii()
+    return version if plain and version.isprintable() else "of unknown version"

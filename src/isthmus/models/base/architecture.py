@@ -33,6 +33,7 @@ from isthmus.nn import (
     Prior,
     Spec,
 )
+from isthmus.nn.global_random import global_random
 from isthmus.nn.modules.shapes import check_shapes
 
 __all__ = ["CUSTOM", "Architecture", "build", "make_latent", "make_prior"]
@@ -330,7 +331,7 @@ def _networks(
         generator=generator,
     )
     network = NETWORKS.make(architecture.network)
-    with torch.random.fork_rng(devices=(), enabled=network.draws_globally):
+    with global_random(network.draws_globally):
         if network.draws_globally and generator is not None:
             torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         pair: tuple[nn.Module, nn.Module] = network.pair(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
@@ -37,6 +38,7 @@ from isthmus.models.base.description import (
     with_parts,
     within_support,
 )
+from isthmus.models.base.identity import described
 from isthmus.models.base.likelihoods import LikelihoodSpec
 from isthmus.models.base.parameters import COMMON, check_parameters
 from isthmus.models.base.sampling import CodeSampling
@@ -639,7 +641,25 @@ class BaseAutoencoder(
     @property
     def network_digest(self) -> str:
         """What fixes the network, for the digest that a checkpoint is known by."""
-        return repr(self.architecture_)
+        return json.dumps(described(self.architecture_.to_json()))
+
+    @property
+    def came_to(self) -> dict[str, Any]:
+        """What each parameter that may be "auto" came to, as far as the network says it."""
+        architecture = self.architecture_
+        options = architecture.latent.options
+        return {
+            "latent_dim": architecture.latent_dim,
+            "hidden_layer_sizes": architecture.hidden,
+            "channels": architecture.channels,
+            "network": architecture.network.name,
+            "latent": architecture.latent.name,
+            "latent_activation": options.get("activation", "identity"),
+            "layout": self.schema_.layout,
+            "likelihood": self.likelihood_spec_,
+            "scaling": None if self.scaler_.method == "none" else self.scaler_.method,
+            **{name: options[name] for name in ("k", "code_dim", "n_classes") if name in options},
+        }
 
     @property
     def draws_globally(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ from torch import Tensor
 
 from isthmus.errors import InvalidInputError
 from isthmus.models.base.choices import Choices, Recipe
+from isthmus.models.base.identity import IndescribableError, described, described_class
 from isthmus.models.base.parameters import auto_batch_size, auto_max_epochs
-from isthmus.nn import AutoencoderModule, Part
+from isthmus.nn import AutoencoderModule
 from isthmus.storage.atomic import check_place
 from isthmus.training import (
     Checkpoint,
@@ -47,8 +47,9 @@ __all__ = [
     "run",
 ]
 
-# Parameters that a checkpoint is not known by; of the device, what it comes to is.
-_INDIFFERENT = ("checkpoint", "checkpoint_interval", "verbose", "max_epochs", "device")
+# Parameters that a checkpoint is not known by, and those by which it is as what they come to.
+_INDIFFERENT = ("checkpoint", "checkpoint_interval", "verbose", "max_epochs")
+_DECIDED = ("device", "batch_size", "precision", "random_state")
 _FEWEST_HELD_OUT = 10  # with fewer rows than this held out, chance would decide when to stop
 
 
@@ -289,32 +290,22 @@ def _checkpoint(
     estimator.fingerprint_ = None
     if estimator.checkpoint is None:
         return None
+    came_to = estimator.came_to
     settings = {
-        name: _described(value)
+        name: came_to.get(name, value) if isinstance(value, str) and value == "auto" else value
         for name, value in estimator.get_params(deep=False).items()
-        if name not in _INDIFFERENT
+        if name not in (*_INDIFFERENT, *_DECIDED)
     }
     device = choose_device(estimator.device).type
-    decided = [config.batch_size, config.autocast, device, phase.trim, phase.split_seed]
-    name = type(estimator).__name__
-    description = json.dumps([name, settings, decided, estimator.network_digest])
+    decided: list[Any] = [config.batch_size, config.autocast, device, config.seed, phase.trim]
+    decided += [phase.split_seed, estimator.network_digest]
+    description = json.dumps([described_class(type(estimator)), described([settings, decided])])
     if phase.origin is None:
         key = fingerprint(description, x, condition)
     else:
         key = fingerprint(description + phase.origin)
     estimator.fingerprint_ = fingerprint(f"{key} {config.max_epochs}")
     return Checkpoint(estimator.checkpoint, key, float(estimator.checkpoint_interval))
-
-
-def _described(value: Any) -> str:
-    """Return what a parameter is, the same in another process: without addresses in memory."""
-    if isinstance(value, Part):
-        return repr(value.spec)
-    if isinstance(value, dict):
-        return repr({name: _described(entry) for name, entry in value.items()})
-    if isinstance(value, tuple):
-        return repr([_described(entry) for entry in value])
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def check_resumable(estimator: TrainedEstimator) -> None:
@@ -325,4 +316,14 @@ def check_resumable(estimator: TrainedEstimator) -> None:
         raise InvalidInputError(
             "checkpoint: a fit can be resumed only with a fixed seed; set random_state to a number"
         )
+    for name, value in estimator.get_params(deep=False).items():
+        if name in _INDIFFERENT:
+            continue
+        try:
+            described(value)
+        except IndescribableError as error:
+            raise InvalidInputError(
+                f"checkpoint: {name} holds {error}, which a new process cannot know again; use a "
+                "registered part or a function at the top of a module, or set checkpoint to None"
+            ) from error
     check_place(Path(estimator.checkpoint))

@@ -154,7 +154,7 @@ def choose_likelihood(
     >>> choose_likelihood("auto", "auto", ["real", "binary", "real"], 3, "gaussian")
     ([('gaussian', [0, 2]), ('bernoulli', [1])], ['robust', 'none', 'robust'])
     >>> choose_likelihood(["laplace", "categorical:70"], "auto", ["real"] * 2, 2, "gaussian")
-    ([('laplace', [0]), ('categorical:70', [1])], ['standard', 'none'])
+    ([('laplace', [0]), ('categorical:70', [1])], ['robust', 'none'])
     """
     if isinstance(likelihood, tuple) and len(likelihood) == 2 and isinstance(likelihood[1], dict):
         likelihood = Spec(str(likelihood[0]), likelihood[1])

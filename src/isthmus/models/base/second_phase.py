@@ -41,6 +41,11 @@ class SecondPhase(TrainedEstimator):
         return self.autoencoder_.network_digest
 
     @property
+    def came_to(self) -> dict[str, Any]:
+        """What each parameter that may be "auto" came to, as far as the network says it."""
+        return self.autoencoder_.came_to
+
+    @property
     def draws_globally(self) -> bool:
         """Whether the network may draw from torch's global generator."""
         return self.autoencoder_.draws_globally

@@ -115,6 +115,11 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
         raise NotImplementedError
 
     @property
+    def came_to(self) -> dict[str, Any]:
+        """What each parameter that may be "auto" came to, as far as the network says it."""
+        return {}
+
+    @property
     def draws_globally(self) -> bool:
         """Whether the network may draw from torch's global generator."""
         return False

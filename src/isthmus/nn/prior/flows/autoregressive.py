@@ -102,7 +102,7 @@ class InverseAutoregressiveFlow(nn.Module):
             before = torch.cat([order, torch.full((context_dim,), -1)])
             units = torch.arange(hidden) % latent_dim - 1
             after = order.repeat(2)
-        device = torch.get_default_device()
+        device = torch.empty(0).device  # see `blank`
         self.steps = nn.ModuleList()
         for _ in range(n_layers):
             first = _masked(before, units, False, device)
