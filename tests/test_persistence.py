@@ -183,7 +183,7 @@ def test_parameters_that_are_not_defaults_come_back(tmp_path):
         if name == "hidden_layer_sizes":
             assert tuple(params[name]) == (7, 5)
         elif name == "checkpoint":
-            assert Path(params[name]) == value
+            assert params[name] is None  # a file does not say where the next fit writes
         else:
             assert params[name] == value, name
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from isthmus.errors import InvalidInputError, ModelFileError
+from isthmus.errors import InvalidInputError, IsthmusError, ModelFileError
 from isthmus.storage.atomic import whole_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["read_header", "read_tensor_file", "write_tensor_file"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
-_HEADER_LIMIT = 100_000_000  # bytes; what the safetensors format itself allows
+_HEADER_LIMIT = 16 << 20  # bytes: reading a larger one as JSON would take seconds and gigabytes
 
 
 def write_tensor_file(
@@ -51,6 +52,11 @@ def write_tensor_file(
     from safetensors.torch import save
 
     text = json.dumps({"kind": kind, **header})
+    if len(text) > _HEADER_LIMIT // 2:
+        raise InvalidInputError(
+            f"{path}: a description of {len(text):,} characters is too long to be read again; a "
+            "column with fewer levels, or a history of fewer epochs, makes it shorter"
+        )
     # Cloned: the format holds no two tensors that share memory, as layers used twice do.
     blobs = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {
@@ -82,17 +88,33 @@ def read_header(path: PathLike, kind: str) -> dict[str, Any]:
         If it is not such a file, or damaged.
     """
     path = Path(path)
+    with _opened(path) as (file, size):
+        start = file.read(8)
+        _refuse_foreign(path, start, size)
+        raw = file.read(int.from_bytes(start, "little"))
+    return _header(path, raw, size, kind)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file, with its size; what is said of it is of one and the same file."""
     try:
-        size = path.stat().st_size
+        if path.exists() and not path.is_file():
+            kind = "folder" if path.is_dir() else "device or pipe"
+            raise InvalidInputError(
+                f"path: cannot read {str(path)!r} (it is a {kind}); name a file"
+            )
         with path.open("rb") as file:
-            start = file.read(8)
-            _refuse_foreign(path, start, size)
-            raw = file.read(int.from_bytes(start, "little"))
+            yield file, os.fstat(file.fileno()).st_size
     except (OSError, ValueError) as error:
-        if isinstance(error, ModelFileError):
+        if isinstance(error, IsthmusError):
             raise
         reason = getattr(error, "strerror", None) or error
         raise InvalidInputError(f"path: cannot read {str(path)!r} ({reason})") from error
+
+
+def _header(path: Path, raw: bytes, size: int, kind: str) -> dict[str, Any]:
+    """Return the header of a file of so many bytes from the bytes that it has of it."""
     try:
         layout = json.loads(raw)
         ends = [entry["data_offsets"][1] for name, entry in layout.items() if name[:2] != "__"]
@@ -137,13 +159,21 @@ def read_tensor_file(path: PathLike, kind: str) -> tuple[dict[str, Any], dict[st
     ModelFileError
         If it is damaged or not such a file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
-    header = read_header(path, kind)
+    path = Path(path)
+    # Read once, into memory of our own: a mapped file would change the tensors when somebody writes
+    # to it, and end the process when it is cut short.
+    with _opened(path) as (file, size):
+        start = file.read(8)
+        _refuse_foreign(path, start, size)
+        whole = start + file.read(size - 8)
+    length = int.from_bytes(start, "little")
+    header = _header(path, whole[8 : 8 + length], len(whole), kind)
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, RuntimeError, OSError) as error:
+        tensors = load(whole)
+    except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
         raise ModelFileError(f"{path} is damaged: {str(error).splitlines()[0]}") from error
     if _digest(tensors) != header.pop("_tensors_sha256"):
         raise ModelFileError(f"{path} is damaged: its weights do not match their checksum")

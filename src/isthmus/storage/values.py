@@ -142,7 +142,8 @@ def parameters(
     known = inspect.signature(cls).parameters
     values = {}
     for name, value in stored.items():
-        if name not in known or _is_custom(value):
+        # Where the fit kept its state is the affair of whoever fits again, and not of a file.
+        if name not in known or name == "checkpoint" or _is_custom(value):
             continue
         values[name] = from_json(value)
     given = {name: part for name, part in (parts or {}).items() if part is not None}

@@ -49,6 +49,7 @@ from isthmus.nn import (
     NETWORKS,
     AnyCorruption,
     AutoencoderModule,
+    GaussianNoise,
     Latent,
     Likelihood,
     Network,
@@ -421,7 +422,7 @@ class BaseAutoencoder(
         array of shape (n, latent_dim), float32; (n, *code_shape_) where not flattened
             In the container of `X`, or in the one that `set_output` asks for.
         """
-        x, condition = self.to_tensors(X, y, encoding=True)
+        x, condition = self.to_tensors(X, y, encoding=True, noisy=self._takes_noise)
         codes = self.map_rows(self.module_.encode, x, condition)
         codes = codes.reshape(len(codes), -1) if flatten else codes
         if flatten and is_frame(X) and not getattr(self, "_sklearn_output_config", {}):
@@ -479,9 +480,16 @@ class BaseAutoencoder(
         array of the shape of `X`, float32; float64 for data of more digits
             In the container of `X`, in the units of the data.
         """
-        x, condition = self.to_tensors(X, y)
+        x, condition = self.to_tensors(X, y, noisy=self._takes_noise)
         output = self.map_rows(self.module_, x, condition)
         return like(self.scaler_.backward(output, self.schema_, precision_of(X)), X)
+
+    @property
+    def _takes_noise(self) -> bool:
+        """Whether the encoder was trained on values that noise took beyond those of the data."""
+        corruption = self.module_.corruption
+        bounded = self.likelihood_ in ("bernoulli", "continuous_bernoulli")
+        return isinstance(corruption, GaussianNoise) and corruption.clip is None and bounded
 
     def in_units(self, scaled: NDArray[np.float32]) -> NDArray[Any]:
         """Return scaled data (n, *module_shape) in the units and the precision of the fit.
@@ -535,7 +543,7 @@ class BaseAutoencoder(
         )
 
     def to_tensors(
-        self, X: Any, y: Any = None, *, encoding: bool = False
+        self, X: Any, y: Any = None, *, encoding: bool = False, noisy: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Return new data as the module takes them: scaled, with their condition, on the CPU.
 
@@ -548,6 +556,9 @@ class BaseAutoencoder(
         encoding : bool, default=False
             Whether they are only to be encoded: y may then be left out where the encoder takes no
             condition.
+        noisy : bool, default=False
+            Whether values may lie outside of the likelihood's support, as noise brings them there:
+            the encoder has seen such ones, and nothing is asked of their likelihood.
 
         Returns
         -------
@@ -557,7 +568,7 @@ class BaseAutoencoder(
         check_is_fitted(self, "module_")
         array = self.check_data(X, reset=False)
         needed = y is not None or not encoding or self.module_.encoder_takes_condition
-        return self.scale(array, y, needed)
+        return self.scale(array, y, needed, noisy)
 
     def learned_tensors(self, X: Any) -> Tensor:
         """Return the data of a fit, scaled, with NaN for what this model has set aside.
@@ -571,7 +582,7 @@ class BaseAutoencoder(
         return torch.from_numpy(within_fences(x.numpy(), self.scaler_))
 
     def scale(
-        self, array: NDArray[Any], y: Any, conditional: bool = True
+        self, array: NDArray[Any], y: Any, conditional: bool = True, noisy: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """Return checked data as scaled tensors, with the condition.
 
@@ -583,9 +594,12 @@ class BaseAutoencoder(
             The condition.
         conditional : bool, default=True
             Whether it is wanted.
+        noisy : bool, default=False
+            See `to_tensors`.
         """
         x = self.scaler_.forward(array, self.schema_)
-        x = within_support(x, self.likelihood_spec_, self.column_names)
+        if not noisy:
+            x = within_support(x, self.likelihood_spec_, self.column_names)
         condition = self.encode_condition(y, len(array)) if conditional else None
         return torch.from_numpy(x), condition
 

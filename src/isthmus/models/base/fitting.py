@@ -17,6 +17,8 @@ from isthmus.models.base.choices import Choices, Recipe
 from isthmus.models.base.identity import IndescribableError, described, described_class
 from isthmus.models.base.parameters import auto_batch_size, auto_max_epochs
 from isthmus.nn import AutoencoderModule
+from isthmus.nn.corruption.base import changed_shape, takes_record
+from isthmus.nn.noise import seed_of
 from isthmus.storage.atomic import check_place
 from isthmus.training import (
     Checkpoint,
@@ -100,6 +102,8 @@ def run(
     recipe = Recipe() if recipe is None else recipe
     draws = seed if phase.split_seed is None else phase.split_seed
     data = _data(recipe, x, condition, held_out, draws, device)
+    if data.held_out is not None:
+        _corrupt_once(data.held_out, module, draws)
     config = _config(estimator, recipe, len(data), seed, device)
     checkpoint = _checkpoint(estimator, x, condition, config, phase)
     root = estimator._init_callback_context(max_subtasks=config.max_epochs)
@@ -240,6 +244,21 @@ def _data(
         draws = torch.Generator(device).manual_seed(seed + 6)  # once, so that epochs compare
         data.held_out.x = drawn_binary(data.held_out.x, draws)
     return data
+
+
+def _corrupt_once(data: TensorBatches, module: AutoencoderModule, seed: int) -> None:
+    """Corrupt held-out rows as the training ones are: a model is judged by what it is trained for.
+
+    Drawn once, so that epochs compare.
+    """
+    corruption = module.corruption
+    if corruption is None or takes_record(corruption):
+        return
+    seen = module.features(data.x)
+    if changed_shape(corruption, seen.shape[1:]) is not None:
+        return  # that one is applied in any mode
+    draws = torch.Generator(seen.device).manual_seed(seed_of(seed, 8))
+    data.target, data.x = data.x, corruption(seen, draws)
 
 
 def _config(
