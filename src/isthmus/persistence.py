@@ -71,7 +71,9 @@ def load(
     # Not before: `describe` needs neither them nor torch. They register what they store.
     import isthmus.applications.anomaly
     import isthmus.models  # noqa: F401
+    from isthmus.nn.modes import ordinary_mode
     from isthmus.training import choose_device
 
     own = {**(parts or {}), "network": network}
-    return storage.load(path, device=choose_device(device), parts=own, estimator=estimator)
+    with ordinary_mode():
+        return storage.load(path, device=choose_device(device), parts=own, estimator=estimator)

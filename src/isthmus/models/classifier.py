@@ -25,6 +25,7 @@ from isthmus.models.base.second_phase import SecondPhase
 from isthmus.models.base.trained import TrainedEstimator
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.nn import ClassifierModule
+from isthmus.nn.modes import ordinary_mode
 from isthmus.nn.networks import auto_hidden
 from isthmus.training import draw_seed, fingerprint
 
@@ -103,6 +104,7 @@ class AutoencoderClassifier(ClassifierMixin, SecondPhase):
     n_labelled_: int = field(init=False)
 
     @with_callbacks
+    @ordinary_mode()
     def fit(self, X: Any, y: Any = None) -> Self:
         """Pretrain on all rows, then fine-tune on the labelled ones.
 

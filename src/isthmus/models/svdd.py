@@ -26,6 +26,7 @@ from isthmus.models.base.parameters import COMMON, check_parameters
 from isthmus.models.base.second_phase import SecondPhase
 from isthmus.models.base.trained import TrainedEstimator
 from isthmus.nn import OneClassModule, Spec
+from isthmus.nn.modes import ordinary_mode
 from isthmus.training import History, draw_seed
 
 __all__ = ["DeepSVDD"]
@@ -153,6 +154,7 @@ scaling, missing
     spread_: float = field(init=False)
 
     @with_callbacks
+    @ordinary_mode()
     def fit(self, X: Any, y: Any = None) -> Self:
         """Pretrain the encoder, fix the centre, and bring the codes close to it.
 

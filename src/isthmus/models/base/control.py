@@ -10,6 +10,7 @@ from isthmus.models.base import BaseAutoencoder
 from isthmus.models.base.fitting import held_out_rows
 from isthmus.models.base.parameters import check_parameters
 from isthmus.models.base.trained import TrainedEstimator
+from isthmus.nn.modes import ordinary_mode
 from isthmus.training import History, draw_seed
 
 __all__ = ["untrained"]
@@ -17,6 +18,7 @@ __all__ = ["untrained"]
 EstimatorT = TypeVar("EstimatorT", bound=TrainedEstimator)
 
 
+@ordinary_mode()
 def untrained(estimator: EstimatorT, X: Any, y: Any = None) -> EstimatorT:
     """Return a clone that knows the data's scaling, but has its initial weights.
 

@@ -55,6 +55,7 @@ from isthmus.nn import (
     Network,
     Spec,
 )
+from isthmus.nn.modes import ordinary_mode
 from isthmus.training import TrainingConfig, choose_device, draw_seed, new_state
 
 __all__ = ["BaseAutoencoder"]
@@ -234,6 +235,7 @@ class BaseAutoencoder(
     # Fitting -------------------------------------------------------------------------------
 
     @with_callbacks
+    @ordinary_mode()
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the network to the data.
 
@@ -277,6 +279,7 @@ class BaseAutoencoder(
         self.adopt(state)
         return self
 
+    @ordinary_mode()
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train one epoch on some rows; the first call also decides likelihood and scaling.
 
@@ -404,6 +407,7 @@ class BaseAutoencoder(
 
     # Using a fitted model ------------------------------------------------------------------
 
+    @ordinary_mode()
     def transform(self, X: Any, y: Any = None, *, flatten: bool = True) -> Any:
         """Encode: the code of each sample, the posterior mean where there is a posterior.
 
@@ -429,6 +433,7 @@ class BaseAutoencoder(
             return like(codes, X, self.get_feature_names_out())
         return like(codes, X) if is_tensor(X) else codes
 
+    @ordinary_mode()
     def inverse_transform(self, X: Any, y: Any = None) -> Any:
         """Decode: the mean of p(x|z) for each code, in the units and the shape of the data.
 
@@ -465,6 +470,7 @@ class BaseAutoencoder(
         decoded = self.map_rows(self.module_.decode, torch.from_numpy(codes.copy()), condition)
         return like(self.in_units(decoded), X, self.column_names)
 
+    @ordinary_mode()
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Encode and decode; missing values are imputed.
 
@@ -505,6 +511,7 @@ class BaseAutoencoder(
         """
         return self.scaler_.backward(scaled, self.schema_, self.dtype_)
 
+    @ordinary_mode()
     def score_samples(self, X: Any, y: Any = None) -> Any:
         """Return log p(x) of each sample or its bound, in nats; higher is more normal.
 
@@ -542,6 +549,7 @@ class BaseAutoencoder(
             np.mean(np.asarray(scores.cpu() if is_tensor(scores) else scores), dtype=float)
         )
 
+    @ordinary_mode()
     def to_tensors(
         self, X: Any, y: Any = None, *, encoding: bool = False, noisy: bool = False
     ) -> tuple[Tensor, Tensor | None]:

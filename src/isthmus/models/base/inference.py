@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isthmus.nn import AutoencoderModule, Mixed
 from isthmus.nn.likelihood import Likelihood
+from isthmus.nn.modes import ordinary_mode
 
 if TYPE_CHECKING:
     from isthmus.models.base import BaseAutoencoder
@@ -58,7 +59,7 @@ def map_rows(
     values = max(x[:1].numel(), 1) * cost
     rows = min(max(_VALUES // values, _FEWEST_ROWS), _MOST_ROWS)
     parts = []
-    with torch.inference_mode():
+    with ordinary_mode(), torch.inference_mode():
         for start in range(0, len(x), rows):
             part = x[start : start + rows].to(device)
             c = None if condition is None else condition[start : start + rows].to(device)

@@ -14,6 +14,7 @@ from isthmus.errors import InvalidInputError, check_count
 from isthmus.models.base import inference
 from isthmus.models.base.density import fit_density
 from isthmus.nn import Prior
+from isthmus.nn.modes import ordinary_mode
 from isthmus.training import draw_seed
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class CodeSampling:
     # Fitted attribute: the distribution of the codes.
     density_: Prior
 
+    @ordinary_mode()
     def fit_density(
         self,
         X: Any,
@@ -73,6 +75,7 @@ class CodeSampling:
         self.density_ = fit_density(codes, kind, n_components, random_state)
         return self
 
+    @ordinary_mode()
     def sample(
         self,
         n_samples: int = 1,
