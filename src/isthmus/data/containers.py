@@ -56,6 +56,14 @@ def to_arrays(X: Any) -> Any:
     if X is None or hasattr(X, "collect"):
         what = "None" if X is None else f"a lazy {type(X).__name__}; call .collect() first"
         raise InvalidInputError(f"X: expected an array or a DataFrame; got {what}")
+    if type(X).__module__.startswith("torch.utils.data"):
+        name = type(X).__name__
+        remedy = (
+            "pass its tensors, as in fit(*dataset.tensors)"
+            if name == "TensorDataset"
+            else "put its batches together, as in fit(torch.cat([batch for batch in loader]))"
+        )
+        raise InvalidInputError(f"X: expected an array; got a {name} of PyTorch; {remedy}")
     if isinstance(X, np.ma.MaskedArray):
         # Masked is missing, and not the value that lies under the mask.
         return np.ma.filled(X.astype(np.float64), np.nan) if np.ma.is_masked(X) else X.data

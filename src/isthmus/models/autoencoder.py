@@ -99,7 +99,7 @@ class Autoencoder(BaseAutoencoder):
         Epochs without an improvement before the fit stops.
     precision : {"float32", "bfloat16", "auto"}, default="float32"
         "auto" trains in mixed bfloat16 where the hardware has it and layers are 256 wide or more.
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         "auto" is a GPU where there is one; or "cpu", "cuda", "cuda:1", "mps".
     checkpoint : path-like or None, default=None
         A file from which a fit that was killed goes on when it is started again with the same

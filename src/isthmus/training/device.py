@@ -9,8 +9,8 @@ from isthmus.errors import InvalidInputError
 __all__ = ["choose_device"]
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of a name; "auto" is a GPU where there is one.
+def choose_device(name: str | torch.device) -> torch.device:
+    """Return the device of a name, or the device itself; "auto" is a GPU where there is one.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
         torch.Generator(device)  # not every device that holds numbers can draw them
     except (RuntimeError, AssertionError) as error:
         raise InvalidInputError(
-            f"device: {name!r} cannot be used here ({str(error).splitlines()[0]}); "
+            f"device: {str(name)!r} cannot be used here ({str(error).splitlines()[0]}); "
             "use device='auto' or 'cpu'"
         ) from error
     return device

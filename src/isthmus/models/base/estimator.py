@@ -43,7 +43,7 @@ from isthmus.models.base.likelihoods import LikelihoodSpec
 from isthmus.models.base.parameters import COMMON, check_parameters
 from isthmus.models.base.sampling import CodeSampling
 from isthmus.models.base.trained import TrainedEstimator
-from isthmus.models.base.validation import check_size, numeric_array
+from isthmus.models.base.validation import check_size, numeric_array, refuse_a_target
 from isthmus.nn import (
     CORRUPTIONS,
     NETWORKS,
@@ -260,6 +260,7 @@ class BaseAutoencoder(
         """
         check_parameters(self.constraints, self.get_params(deep=False), type(self).__name__)
         array = self.check_data(X, reset=True)
+        refuse_a_target(self, array, y)
         # A refit that fails must not leave half an old model.
         for name in ("module_", "_state", "density_"):
             if hasattr(self, name):
@@ -493,6 +494,7 @@ class BaseAutoencoder(
     @property
     def _takes_noise(self) -> bool:
         """Whether the encoder was trained on values that noise took beyond those of the data."""
+        check_is_fitted(self, "module_")
         corruption = self.module_.corruption
         bounded = self.likelihood_ in ("bernoulli", "continuous_bernoulli")
         return isinstance(corruption, GaussianNoise) and corruption.clip is None and bounded

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import (
     InvalidParameterError,
@@ -52,6 +53,28 @@ __all__ = [
 _BY_VALUES = ("none", "bytes", "levels")  # ways of scaling that values choose, and nobody else
 
 
+# What other libraries call it.
+_ELSEWHERE = {
+    "bottleneck": "latent_dim",
+    "code_size": "latent_dim",
+    "encoding_dim": "latent_dim",
+    "epochs": "max_epochs",
+    "hidden_dims": "hidden_layer_sizes",
+    "hidden_neurons": "hidden_layer_sizes",
+    "layers": "hidden_layer_sizes",
+    "loss": "likelihood",
+    "loss_fn": "likelihood",
+    "lr": "learning_rate",
+    "n_components": "latent_dim",
+    "n_epochs": "max_epochs",
+    "noise": "corruption",
+    "noise_level": "corruption_level",
+    "num_epochs": "max_epochs",
+    "optim": "optimizer",
+    "seed": "random_state",
+}
+
+
 class UnknownParameterError(InvalidInputError, TypeError):
     """A constructor argument that the estimator does not have; names the nearest one it has."""
 
@@ -69,7 +92,8 @@ def unknown_parameter(name: str, known: Iterable[str], owner: str) -> UnknownPar
         The class, as the message names it.
     """
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    meant = [each for each in (_ELSEWHERE.get(name),) if each in known]
+    near = meant or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
     return UnknownParameterError(f"{name}: {owner} has no such parameter; {remedy}")
 
@@ -182,7 +206,7 @@ COMMON: dict[str, list[Any]] = {
     "validation_fraction": [_Interval(Real, 0, 1, closed="left")],
     "patience": [at_least(1, Integral)],
     "precision": [StrOptions({"float32", "bfloat16", "auto"})],
-    "device": [str],
+    "device": [str, torch.device],
     "checkpoint": [str, os.PathLike, None],
     "checkpoint_interval": [at_least(0)],
     "random_state": ["random_state"],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
@@ -41,7 +42,7 @@ class TrainedEstimator(CallbackSupportMixin, BaseEstimator):
     validation_fraction: float = 0.1
     patience: int = 20
     precision: str = "float32"
-    device: str = "auto"
+    device: str | torch.device = "auto"
     checkpoint: str | os.PathLike[str] | None = None
     checkpoint_interval: float = 10.0
     random_state: int | np.random.RandomState | None = None

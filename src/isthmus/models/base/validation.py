@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,10 @@ from isthmus.data.containers import in_one_line, to_arrays
 from isthmus.data.scaling import LARGEST
 from isthmus.errors import InvalidInputError
 
-__all__ = ["check_size", "numeric_array"]
+if TYPE_CHECKING:
+    from isthmus.models.base.estimator import BaseAutoencoder
+
+__all__ = ["check_size", "numeric_array", "refuse_a_target"]
 
 
 def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
@@ -54,6 +57,32 @@ def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]
             raise InvalidInputError(in_one_line(error)) from None
         raise
     return np.asarray(array)
+
+
+def refuse_a_target(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> None:
+    """Refuse data to be restored in the place of y, which nothing would be learned from.
+
+    Parameters
+    ----------
+    estimator : estimator of the family
+        Which is fitted.
+    array : ndarray of shape (n, *sample_shape)
+        The data of the fit.
+    y : array-like or None
+        What was given besides.
+
+    Raises
+    ------
+    InvalidInputError
+        If y has the shape of the data, and the estimator takes no condition.
+    """
+    takes_y = estimator.is_conditional or estimator.__sklearn_tags__().target_tags.required
+    if y is None or takes_y or np.ndim(y) < 2 or np.shape(y) != array.shape or array.shape[1] == 1:
+        return
+    raise InvalidInputError(
+        f"y: {type(estimator).__name__} takes no pairs of damaged and clean data; fit(X) to the "
+        "clean ones, with the damage as a function: DenoisingAutoencoder(corruption=...)"
+    )
 
 
 def check_size(x: Tensor) -> None:

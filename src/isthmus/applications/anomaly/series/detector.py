@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any, ClassVar, Self
 
@@ -360,8 +361,12 @@ class SeriesDetector(BaseDetector):
         rows = self._rows(as_steps(X, len(self.channel_names_)))
         check_channels(rows, self.channel_names_, self.named_)
         refuse_missing(rows, self.channel_names_, self.detector_.members_)
-        series, new = self.stream_.take(rows, self.interval_, int(self.max_gap))
-        return np.asarray(-self._surprise(series).sum(1)[new])
+        # A step that is refused while it is scored is no part of the stream.
+        stream = copy.deepcopy(self.stream_)
+        series, new = stream.take(rows, self.interval_, int(self.max_gap))
+        scores = np.asarray(-self._surprise(series).sum(1)[new])
+        self.stream_ = stream
+        return scores
 
     def restart(self) -> None:
         """Forget the stream of `update`: the next call begins a new one."""
