@@ -53,10 +53,20 @@ def test_a_device_may_be_a_device(tmp_path):
     assert load(tmp_path / "m.safetensors").device == "auto"  # of whatever machine it is on
 
 
+def test_a_second_sigmoid_is_refused():
+    encoder = torch.nn.Linear(4, 2)
+    decoder = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Sigmoid())
+    unit = np.random.default_rng(0).uniform(size=(60, 4))
+    with pytest.raises(InvalidInputError, match="ends in a sigmoid, and likelihood='bernoulli'"):
+        Autoencoder(network=(encoder, decoder), max_epochs=1).fit(unit)
+    Autoencoder(network=(encoder, decoder), likelihood="gaussian", max_epochs=1).fit(unit)
+    Autoencoder(network=(encoder, decoder[:1]), max_epochs=1).fit(unit)
+
+
 def test_a_step_that_is_refused_is_no_part_of_the_stream():
     rng = np.random.default_rng(0)
     series = np.round(np.abs(np.sin(np.arange(600) / 5)) * 3) + 0.01 * rng.normal(size=600)
-    detector = SeriesDetector(window=16, random_state=0).fit(series)
+    detector = SeriesDetector(window=16, causal=True, random_state=0).fit(series)
     new = series[:60] + 0.01
 
     def refuse(*_):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from isthmus.data.scaling import Scaler, fit_scaler
 from isthmus.data.schema import Schema, column_ranges, infer_kinds, infer_schema
@@ -123,6 +124,8 @@ def base_architecture(estimator: BaseAutoencoder, facts: DataFacts) -> Architect
         raise InvalidInputError("tied_weights: only for network='dense'; set it to False")
     if estimator.tied_weights and facts.condition_dim:
         raise InvalidInputError("tied_weights: not for conditional models; set it to False")
+    if custom and facts.likelihood_name in ("bernoulli", "continuous_bernoulli"):
+        _check_no_sigmoid(given, facts.likelihood_name)
     if custom and facts.condition_dim:
         raise InvalidInputError("network: networks of your own take no condition")
     sizes: dict[str, Any] = {"hidden": (), "channels": ()}
@@ -257,6 +260,16 @@ def _is_pair(network: Any) -> bool:
     if isinstance(network, str | Part | Spec):
         return False
     return not isinstance(network[0], str)
+
+
+def _check_no_sigmoid(networks: Any, likelihood: str) -> None:
+    """Refuse a decoder whose probabilities would be taken for logits, and squashed again."""
+    leaves = [part for part in networks[1].modules() if not any(True for _ in part.children())]
+    if leaves and isinstance(leaves[-1], nn.Sigmoid):
+        raise InvalidInputError(
+            f"network: your decoder ends in a sigmoid, and likelihood={likelihood!r} applies one "
+            "itself; take it away, or set likelihood='gaussian'"
+        )
 
 
 def _is_recurrent(estimator: BaseAutoencoder) -> bool:
