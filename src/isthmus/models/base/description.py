@@ -426,7 +426,7 @@ def within_support(
             warnings.warn(
                 "X has values between the levels of the fit; each counts as the nearest level",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         if np.isnan(least) or (least >= low - 1e-6 and most <= high + 1e-6):
             continue  # all of it missing, or all of it inside
@@ -440,7 +440,7 @@ def within_support(
             f"X has values from {least:.4g} to {most:.4g} after scaling{where}, outside the "
             f"{low:.0f} to {high:.0f} of the fit; they are clipped",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
         clipped = np.clip(part, low, high)
         if isinstance(spec, str):

@@ -551,7 +551,6 @@ class BaseAutoencoder(
             np.mean(np.asarray(scores.cpu() if is_tensor(scores) else scores), dtype=float)
         )
 
-    @ordinary_mode()
     def to_tensors(
         self, X: Any, y: Any = None, *, encoding: bool = False, noisy: bool = False
     ) -> tuple[Tensor, Tensor | None]:

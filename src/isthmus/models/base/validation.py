@@ -77,7 +77,8 @@ def refuse_a_target(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> 
         If y has the shape of the data, and the estimator takes no condition.
     """
     takes_y = estimator.is_conditional or estimator.__sklearn_tags__().target_tags.required
-    if y is None or takes_y or np.ndim(y) < 2 or np.shape(y) != array.shape or array.shape[1] == 1:
+    shape = tuple(getattr(y, "shape", ()))
+    if takes_y or len(shape) < 2 or shape != array.shape or shape[1] == 1:
         return
     raise InvalidInputError(
         f"y: {type(estimator).__name__} takes no pairs of damaged and clean data; fit(X) to the "
