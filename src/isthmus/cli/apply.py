@@ -29,7 +29,7 @@ def encode(
     """Turn samples into codes: one row of numbers a sample."""
     check_exists(model, data)
     estimator = load_model(model)
-    check_output(output, (1,))
+    check_output(output, (1,), model, data)
     found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
     given = condition(data, found, estimator)
     codes = _array(estimator.transform(samples(found, estimator), **given))
@@ -59,7 +59,7 @@ def decode(
 
     check_exists(model, codes)
     estimator = load_model(model)
-    check_output(output, estimator.sample_shape_)
+    check_output(output, estimator.sample_shape_, model, codes)
     found = files.read(
         codes,
         header="auto" if header is None else header,
@@ -110,7 +110,7 @@ def reconstruct(
 
     check_exists(model, data)
     estimator = load_model(model)
-    check_output(output, estimator.sample_shape_)
+    check_output(output, estimator.sample_shape_, model, data)
     found = read_input(data, Reading(target, drop, header, image_size, mode, key), estimator)
     given = condition(data, found, estimator)
     result = _array(estimator.reconstruct(samples(found, estimator), **given))
@@ -145,7 +145,7 @@ def score(
     """
     check_exists(model, data)
     estimator = load_model(model, detectors=True)
-    check_output(output, ())
+    check_output(output, (), model, data)
     reading = Reading(target, drop, header, image_size, mode, key)
     if hasattr(estimator, "members_"):
         from isthmus.applications.anomaly.files.scoring import score_rows

@@ -11,7 +11,7 @@ import typer
 from isthmus.cli import options
 from isthmus.cli.models import MODELS
 from isthmus.cli.options import Reading
-from isthmus.cli.output import show_json, show_table
+from isthmus.cli.output import refuse_input, show_json, show_table
 from isthmus.cli.source import check_exists, condition, read_input, samples
 from isthmus.errors import InvalidInputError
 
@@ -116,6 +116,7 @@ def fit(
         raise InvalidInputError(f"--density: expected 'mixture' or 'flow'; got {density!r}")
     estimator = _estimator(model, config, settings or [], checkpoint, seed)
     estimator.verbose = int(not quiet and (verbose or sys.stderr.isatty()))
+    refuse_input(output, data)
     _check_places(output, estimator.checkpoint)
 
     found = read_input(data, reading)

@@ -55,7 +55,7 @@ def sample(
             f"{model}: {type(estimator).__name__} has neither a distribution of codes nor a chain "
             "to draw from; fit it with --density mixture, or with --model variational"
         )
-    check_output(output, estimator.sample_shape_)
+    check_output(output, estimator.sample_shape_, model)
     given: dict[str, Any] = {}
     names = None
     if label:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import InvalidInputError, require
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_output",
+    "refuse_input",
     "deliver",
     "readable_bytes",
     "remark",
@@ -24,8 +26,36 @@ __all__ = [
 ]
 
 
-def check_output(path: str | None, shape: Sequence[int]) -> None:
+def refuse_input(output: str | Path | None, *inputs: Path) -> None:
+    """Refuse to write over what is read.
+
+    Parameters
+    ----------
+    output : str, Path or None
+        Where the result goes.
+    *inputs : Path
+        The files that are read.
+
+    Raises
+    ------
+    InvalidInputError
+        If one of them is the output, by whatever name.
+    """
+    if output is not None and Path(output).resolve() in {path.resolve() for path in inputs}:
+        raise InvalidInputError(f"{output}: this file is read from as well; name another")
+
+
+def check_output(path: str | None, shape: Sequence[int], *inputs: Path) -> None:
     """Refuse, before the work, a place or format that cannot take samples of this shape.
+
+    Parameters
+    ----------
+    path : str or None
+        Where they go; standard output when absent.
+    shape : sequence of int
+        The shape of one of them.
+    *inputs : Path
+        The files that are read, which are never written to.
 
     Raises
     ------
@@ -34,6 +64,7 @@ def check_output(path: str | None, shape: Sequence[int]) -> None:
     """
     from isthmus.data import files
 
+    refuse_input(path, *inputs)
     shape = tuple(int(side) for side in shape)
     flat = len(shape) <= 1
     if path is None:
