@@ -53,6 +53,18 @@ def test_a_device_may_be_a_device(tmp_path):
     assert load(tmp_path / "m.safetensors").device == "auto"  # of whatever machine it is on
 
 
+def test_fractions_before_a_model_of_bytes_are_told():
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    model = Autoencoder(max_epochs=1, random_state=0).fit(images)
+    for method in (model.reconstruct, model.transform, model.score_samples):
+        with pytest.warns(UserWarning, match="divided by 255 already") as record:
+            method(images / 255)
+        if method != model.transform:  # which scikit-learn wraps
+            assert record[0].filename == __file__
+        method(images.astype(float))  # bytes all the same
+        method(images)
+
+
 def test_a_second_sigmoid_is_refused():
     encoder = torch.nn.Linear(4, 2)
     decoder = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Sigmoid())

@@ -43,7 +43,12 @@ from isthmus.models.base.likelihoods import LikelihoodSpec
 from isthmus.models.base.parameters import COMMON, check_parameters
 from isthmus.models.base.sampling import CodeSampling
 from isthmus.models.base.trained import TrainedEstimator
-from isthmus.models.base.validation import check_size, numeric_array, refuse_a_target
+from isthmus.models.base.validation import (
+    check_size,
+    numeric_array,
+    refuse_a_target,
+    warn_of_fractions,
+)
 from isthmus.nn import (
     CORRUPTIONS,
     NETWORKS,
@@ -606,6 +611,8 @@ class BaseAutoencoder(
         noisy : bool, default=False
             See `to_tensors`.
         """
+        if self.scaler_.method == "bytes":
+            warn_of_fractions(array)
         x = self.scaler_.forward(array, self.schema_)
         if not noisy:
             x = within_support(x, self.likelihood_spec_, self.column_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from isthmus.errors import InvalidInputError
 if TYPE_CHECKING:
     from isthmus.models.base.estimator import BaseAutoencoder
 
-__all__ = ["check_size", "numeric_array", "refuse_a_target"]
+__all__ = ["check_size", "numeric_array", "refuse_a_target", "warn_of_fractions"]
 
 
 def numeric_array(estimator: BaseEstimator, X: Any, reset: bool) -> NDArray[Any]:
@@ -84,6 +85,23 @@ def refuse_a_target(estimator: BaseAutoencoder, array: NDArray[Any], y: Any) -> 
         f"y: {type(estimator).__name__} takes no pairs of damaged and clean data; fit(X) to the "
         "clean ones, with the damage as a function: DenoisingAutoencoder(corruption=...)"
     )
+
+
+def warn_of_fractions(array: NDArray[Any]) -> None:
+    """Warn of values that were divided by 255 already, before a model of bytes.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, *sample_shape)
+        New data.
+    """
+    if array.dtype.kind == "f" and array.size and not np.nanmax(array, initial=0) > 1:
+        warnings.warn(
+            "X: the model was fitted on bytes, 0 to 255, and no value is above 1: they seem to be "
+            "divided by 255 already; give bytes",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def check_size(x: Tensor) -> None:
