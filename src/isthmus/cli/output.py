@@ -64,7 +64,6 @@ def check_output(path: str | None, shape: Sequence[int], *inputs: Path) -> None:
     """
     from isthmus.data import files
 
-    refuse_input(path, *inputs)
     shape = tuple(int(side) for side in shape)
     flat = len(shape) <= 1
     if path is None:
@@ -76,6 +75,7 @@ def check_output(path: str | None, shape: Sequence[int], *inputs: Path) -> None:
         require("pandas", "table")
         return
     files.check_writable(path)
+    refuse_input(path, *inputs)
     if not flat and path.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".parquet")):
         raise InvalidInputError(
             f"{path}: samples of shape {shape} do not go into a table; name a folder for "
